@@ -1,0 +1,168 @@
+#include "supervisor/base/runtime_dir.hpp"
+
+#include "preload/report.h"
+#include "supervisor/base/unix_socket.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <pwd.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+namespace livesock {
+namespace {
+
+/// listen_at() makes its sockets under a temporary name; this is the longest there is.
+constexpr std::string_view longest_entry = "/control.sock.new";
+
+bool fits(const std::string& directory) {
+    return directory.size() + longest_entry.size() <= longest_socket_path;
+}
+
+void add_absolute(std::vector<std::string>& choices, const std::string& base,
+                  const std::string& rest) {
+    if (base.starts_with('/'))
+        choices.push_back(base + rest);
+}
+
+Result<void> make_parents(const std::string& path) {
+    for (std::size_t slash = path.find('/', 1); slash != std::string::npos;
+         slash = path.find('/', slash + 1)) {
+        const std::string parent = path.substr(0, slash);
+        if (::mkdir(parent.c_str(), S_IRWXU) != 0 && errno != EEXIST)
+            return system_error(fmt::format("cannot make the directory '{}'", parent), errno);
+    }
+    return {};
+}
+
+bool refuses_sockets(int code) {
+    return code == EPERM || code == EOPNOTSUPP || code == ENOSYS || code == EINVAL;
+}
+
+} // namespace
+
+std::string environment(const char* name) {
+    const char* const value = std::getenv(name);
+    return value == nullptr ? std::string() : std::string(value);
+}
+
+DirectoryInputs directory_inputs() {
+    DirectoryInputs inputs;
+    inputs.livesock_dir = environment(directory_variable);
+    inputs.xdg_state_home = environment("XDG_STATE_HOME");
+    inputs.xdg_runtime_dir = environment("XDG_RUNTIME_DIR");
+    inputs.home = environment("HOME");
+    inputs.uid = ::geteuid();
+    if (inputs.home.empty())
+        if (const passwd* const entry = ::getpwuid(inputs.uid))
+            inputs.home = entry->pw_dir;
+    utsname name{};
+    ::uname(&name);
+    inputs.nodename = name.nodename;
+    return inputs;
+}
+
+Result<std::vector<std::string>> directory_choices(const DirectoryInputs& inputs) {
+    std::vector<std::string> wanted;
+    if (!inputs.livesock_dir.empty()) {
+        if (!inputs.livesock_dir.starts_with('/'))
+            return Error{fmt::format("LIVESOCK_DIR is '{}': it must be an absolute path",
+                                     inputs.livesock_dir)};
+        wanted.push_back(inputs.livesock_dir);
+    } else {
+        const std::string rest = "/livesock/" + inputs.nodename;
+        if (inputs.xdg_state_home.starts_with('/'))
+            wanted.push_back(inputs.xdg_state_home + rest);
+        else
+            add_absolute(wanted, inputs.home, "/.local/state" + rest);
+    }
+    add_absolute(wanted, inputs.xdg_runtime_dir, "/livesock");
+    wanted.push_back(fmt::format("/tmp/livesock-{}", inputs.uid));
+
+    std::vector<std::string> choices;
+    for (std::string& path : wanted) {
+        while (path.size() > 1 && path.ends_with('/'))
+            path.pop_back();
+        if (fits(path))
+            choices.push_back(std::move(path));
+    }
+    return choices;
+}
+
+Result<UniqueFd> open_private_directory(const std::string& path) {
+    UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd)
+        return system_error(fmt::format("cannot use the directory '{}'", path), errno);
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0)
+        return system_error(fmt::format("cannot use the directory '{}'", path), errno);
+    if (status.st_uid != ::geteuid())
+        return Error{fmt::format("'{}' belongs to uid {}, not to you: remove it or set {} to a "
+                                 "directory of your own",
+                                 path, status.st_uid, directory_variable),
+                     EPERM};
+    if ((status.st_mode & 07777) != S_IRWXU)
+        return Error{fmt::format("'{}' has mode {:04o}, which lets others in: chmod 700 '{}'", path,
+                                 status.st_mode & 07777, path),
+                     EACCES};
+    return fd;
+}
+
+Result<RuntimeDir> RuntimeDir::make(const std::string& path) {
+    if (Result<void> parents = make_parents(path); !parents)
+        return parents.error();
+    if (::mkdir(path.c_str(), S_IRWXU) != 0 && errno != EEXIST)
+        return system_error(fmt::format("cannot make the directory '{}'", path), errno);
+    const Result<UniqueFd> checked = open_private_directory(path);
+    if (!checked)
+        return checked.error();
+    RuntimeDir directory(path);
+    const std::string trial = directory.entry("trial.sock");
+    if (Result<UniqueFd> listening = listen_at(trial); !listening) {
+        const Error& error = listening.error();
+        return Error{error.message, refuses_sockets(error.code) ? EOPNOTSUPP : error.code};
+    }
+    ::unlink(trial.c_str());
+    return directory;
+}
+
+Result<RuntimeDir> RuntimeDir::make_first(const std::vector<std::string>& choices) {
+    Error last{"there is no place for the runtime directory: set LIVESOCK_DIR to a directory of "
+               "your own with a path of at most 90 bytes"};
+    for (const std::string& path : choices) {
+        Result<RuntimeDir> made = make(path);
+        if (made || made.error().code != EOPNOTSUPP)
+            return made;
+        last = made.error();
+    }
+    return last;
+}
+
+Result<SupervisorLock> SupervisorLock::acquire(const RuntimeDir& directory) {
+    const std::string path = directory.entry(lock_name);
+    UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
+    if (!fd)
+        return system_error(fmt::format("cannot open '{}'", path), errno);
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+        const int code = errno;
+        char holder[16] = {};
+        if (code != EWOULDBLOCK || ::pread(fd.get(), holder, sizeof holder - 1, 0) <= 0)
+            return system_error(fmt::format("cannot lock '{}'", path), code);
+        return Error{fmt::format("already running, pid {}", std::atoi(holder)), code};
+    }
+    // For the message above only: the lock is what counts, it ends with its holder.
+    const std::string pid = fmt::format("{}\n", ::getpid());
+    if (::ftruncate(fd.get(), 0) != 0 ||
+        ::pwrite(fd.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))
+        return system_error(fmt::format("cannot write to '{}'", path), errno);
+    return SupervisorLock(std::move(fd));
+}
+
+} // namespace livesock

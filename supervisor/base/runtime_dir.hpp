@@ -1,0 +1,71 @@
+// The runtime directory ($DIR): where it lies, and that it is ours alone (livesock-protocol(7)).
+#pragma once
+
+#include "supervisor/base/result.hpp"
+#include "supervisor/base/unique_fd.hpp"
+
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace livesock {
+
+/// What the place of the runtime directory depends on. Empty means unset.
+struct DirectoryInputs {
+    std::string livesock_dir;    ///< $LIVESOCK_DIR
+    std::string xdg_state_home;  ///< $XDG_STATE_HOME
+    std::string xdg_runtime_dir; ///< $XDG_RUNTIME_DIR
+    std::string home;            ///< $HOME, else the password database's
+    std::string nodename;        ///< keeps hosts apart on a shared home
+    uid_t uid = 0;
+};
+
+[[nodiscard]] DirectoryInputs directory_inputs();
+
+/// The value of the environment variable `name`, empty if it is unset.
+[[nodiscard]] std::string environment(const char* name);
+
+/// Where the runtime directory may lie, best first: $LIVESOCK_DIR or the state directory, then the
+/// places to fall back to. Absolute paths only; those in which the longest socket name would not
+/// fit sun_path are left out, except when none is left: then the error says so.
+[[nodiscard]] Result<std::vector<std::string>> directory_choices(const DirectoryInputs& inputs);
+
+/// Checks that `path` is a directory, no symlink, of this user and with mode 0700. The error says
+/// what is wrong with it and what to do; Error::code is ENOENT where there is nothing.
+[[nodiscard]] Result<UniqueFd> open_private_directory(const std::string& path);
+
+/// The runtime directory of a supervisor: exists, is private, takes sockets.
+class RuntimeDir {
+  public:
+    /// Makes `path` and its parents (mode 0700) where they are missing and checks it.
+    /// Error::code is EOPNOTSUPP where the file system takes no sockets.
+    static Result<RuntimeDir> make(const std::string& path);
+
+    /// The first of `choices` that can be used. A directory that is refused for its owner or mode
+    /// is an error, never a reason to go on to the next.
+    static Result<RuntimeDir> make_first(const std::vector<std::string>& choices);
+
+    const std::string& path() const { return path_; }
+    /// The absolute path of the entry `name`.
+    std::string entry(const char* name) const { return path_ + '/' + name; }
+
+  private:
+    explicit RuntimeDir(std::string path)
+        : path_(std::move(path)) {}
+    std::string path_;
+};
+
+/// Held for as long as this process is the one supervisor of a runtime directory.
+class SupervisorLock {
+  public:
+    /// Error::code is EWOULDBLOCK where another process holds it; the message names its pid.
+    static Result<SupervisorLock> acquire(const RuntimeDir& directory);
+
+  private:
+    explicit SupervisorLock(UniqueFd fd)
+        : fd_(std::move(fd)) {}
+    UniqueFd fd_;
+};
+
+} // namespace livesock

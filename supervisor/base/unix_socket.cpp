@@ -1,0 +1,67 @@
+#include "supervisor/base/unix_socket.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+namespace livesock {
+namespace {
+
+/// The kernel cuts this to net.core.somaxconn; clients beyond it get EAGAIN or wait.
+constexpr int backlog = 4096;
+
+std::optional<sockaddr_un> address_of(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.empty() || path.size() > longest_socket_path)
+        return std::nullopt;
+    std::memcpy(address.sun_path, path.data(), path.size());
+    return address;
+}
+
+const sockaddr* generic(const sockaddr_un& address) {
+    return reinterpret_cast<const sockaddr*>(&address);
+}
+
+} // namespace
+
+Result<UniqueFd> dial(const std::string& path) {
+    const std::optional<sockaddr_un> address = address_of(path);
+    if (!address)
+        return system_error(fmt::format("cannot connect to '{}'", path), ENAMETOOLONG);
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!fd)
+        return system_error("cannot make a socket", errno);
+    // A Unix stream connect never is EINPROGRESS: it succeeds, fails, or says EAGAIN.
+    if (::connect(fd.get(), generic(*address), sizeof *address) != 0)
+        return system_error(fmt::format("cannot connect to '{}'", path), errno);
+    return fd;
+}
+
+Result<UniqueFd> listen_at(const std::string& path) {
+    const std::string temporary = path + ".new";
+    const std::optional<sockaddr_un> address = address_of(temporary);
+    if (!address)
+        return system_error(fmt::format("cannot listen at '{}'", path), ENAMETOOLONG);
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!fd)
+        return system_error("cannot make a socket", errno);
+    ::unlink(temporary.c_str());
+    // fchmod on the unbound socket sets the mode that bind() gives the name: no umask to change,
+    // no moment at which others could connect.
+    if (::fchmod(fd.get(), S_IRUSR | S_IWUSR) != 0 ||
+        ::bind(fd.get(), generic(*address), sizeof *address) != 0 ||
+        ::listen(fd.get(), backlog) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
+        const int code = errno;
+        ::unlink(temporary.c_str());
+        return system_error(fmt::format("cannot listen at '{}'", path), code);
+    }
+    return fd;
+}
+
+} // namespace livesock

@@ -1,0 +1,26 @@
+// Unix stream sockets: dialling without blocking, listening privately.
+#pragma once
+
+#include "supervisor/base/result.hpp"
+#include "supervisor/base/unique_fd.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace livesock {
+
+/// The longest path that fits sun_path with its NUL (unix(7)).
+inline constexpr std::size_t longest_socket_path = 107;
+
+/// Connects to the stream socket at `path` without ever waiting. Error::code is the errno of
+/// connect(2): EAGAIN means that the listener's backlog is full, ENOENT and ECONNREFUSED that
+/// nobody is there, ENAMETOOLONG that `path` cannot be an address. The descriptor is non-blocking
+/// and close-on-exec.
+[[nodiscard]] Result<UniqueFd> dial(const std::string& path);
+
+/// Listens at `path` with mode 0600 from the first moment, in place of whatever name was there:
+/// the socket is made under a temporary name beside it and renamed over it, so that `path` never
+/// leads nowhere. Callers see to it (RuntimeDir's lock) that no live listener is replaced.
+[[nodiscard]] Result<UniqueFd> listen_at(const std::string& path);
+
+} // namespace livesock

@@ -1,0 +1,18 @@
+// What the user can set about the proxy (livesock.toml(5)).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace livesock {
+
+struct ProxySettings {
+    std::chrono::milliseconds grace{2'000};         ///< how long a request waits for a live agent
+    std::chrono::milliseconds list_timeout{5'000};  ///< for what an agent answers by itself
+    std::chrono::milliseconds sign_timeout{60'000}; ///< for what may wait for a person
+    std::size_t max_clients = 16'384;               ///< beyond these, clients wait to be accepted
+
+    bool operator==(const ProxySettings&) const = default;
+};
+
+} // namespace livesock

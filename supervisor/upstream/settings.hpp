@@ -1,0 +1,38 @@
+// What the user can set about finding, asking and choosing agents (livesock.toml(5)).
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace livesock {
+
+struct DiscoverySettings {
+    /// Look for sshd's sockets: /tmp/ssh-*/agent.* and ~/.ssh/agent/s.*.sshd.*.
+    bool forwarded = true;
+    /// Further agent sockets: absolute glob(7) patterns, "~/" already expanded.
+    std::vector<std::string> globs;
+
+    bool operator==(const DiscoverySettings&) const = default;
+};
+
+struct ProbeSettings {
+    std::chrono::milliseconds interval{30'000};   ///< between two questions to a live agent
+    std::chrono::milliseconds timeout{2'000};     ///< unanswered for so long: late
+    std::chrono::milliseconds hung_after{10'000}; ///< unanswered for so long: hung; >= timeout
+
+    bool operator==(const ProbeSettings&) const = default;
+};
+
+/// How one of several live agents is chosen where none is pinned.
+enum class SelectionPolicy {
+    newest, ///< the latest login; agents with keys before those without
+};
+
+struct SelectionSettings {
+    SelectionPolicy policy = SelectionPolicy::newest;
+
+    bool operator==(const SelectionSettings&) const = default;
+};
+
+} // namespace livesock
