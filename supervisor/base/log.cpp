@@ -1,9 +1,13 @@
 #include "supervisor/base/log.hpp"
 
-#include <cerrno>
-#include <ctime>
-#include <string>
+#include "supervisor/base/unique_fd.hpp"
 
+#include <cerrno>
+#include <cstdio>
+#include <ctime>
+
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace livesock::log {
@@ -12,6 +16,10 @@ namespace {
 // One process, one thread, one log: the only mutable globals of the project.
 Level current_level = Level::info;
 Style current_style = Style::plain;
+std::string file_path;
+std::size_t file_size = 0;
+
+constexpr std::size_t largest_file = 1024 * 1024;
 
 struct LevelName {
     Level level;
@@ -52,6 +60,17 @@ std::string prefix(Level level) {
     return {};
 }
 
+void note_written(std::size_t count) {
+    file_size += count;
+    if (file_size <= largest_file)
+        return;
+    const std::string path = file_path;
+    // If the new file cannot be opened, the old one, under whichever name, is written on.
+    ::rename(path.c_str(), (path + ".1").c_str());
+    if (!open_file(path))
+        file_size = 0;
+}
+
 } // namespace
 
 void set_level(Level level) {
@@ -69,6 +88,17 @@ std::optional<Level> parse_level(std::string_view name) {
     return std::nullopt;
 }
 
+Result<void> open_file(const std::string& path) {
+    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+                             S_IRUSR | S_IWUSR));
+    struct stat status {};
+    if (!fd || ::fstat(fd.get(), &status) != 0 || ::dup2(fd.get(), STDERR_FILENO) < 0)
+        return system_error(fmt::format("cannot log to '{}'", path), errno);
+    file_path = path;
+    file_size = static_cast<std::size_t>(status.st_size);
+    return {};
+}
+
 bool enabled(Level level) {
     return level <= current_level;
 }
@@ -80,7 +110,9 @@ void write(Level level, std::string_view text) {
     std::string line = prefix(level);
     line += text;
     line += '\n';
-    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+    const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+    if (!file_path.empty() && written > 0)
+        note_written(static_cast<std::size_t>(written));
     errno = saved;
 }
 

@@ -1,7 +1,10 @@
 // The supervisor's log: one line an event, on standard error.
 #pragma once
 
+#include "supervisor/base/result.hpp"
+
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -25,6 +28,10 @@ enum class Style {
 
 void set_level(Level level);
 void set_style(Style style);
+
+/// Sends the log to the file at `path`, appending, by way of standard error. A file that has grown
+/// beyond 1 MiB is renamed to `path`.1, in place of an older one, and a new one begun.
+[[nodiscard]] Result<void> open_file(const std::string& path);
 
 /// The level called `name` ("error", "warning", "info", "debug"), if there is one.
 [[nodiscard]] std::optional<Level> parse_level(std::string_view name);

@@ -26,10 +26,10 @@ bool fits(const std::string& directory) {
     return directory.size() + longest_entry.size() <= longest_socket_path;
 }
 
-void add_absolute(std::vector<std::string>& choices, const std::string& base,
-                  const std::string& rest) {
-    if (base.starts_with('/'))
-        choices.push_back(base + rest);
+std::string without_trailing_slashes(std::string path) {
+    while (path.size() > 1 && path.ends_with('/'))
+        path.pop_back();
+    return path;
 }
 
 Result<void> make_parents(const std::string& path) {
@@ -69,30 +69,25 @@ DirectoryInputs directory_inputs() {
     return inputs;
 }
 
-Result<std::vector<std::string>> directory_choices(const DirectoryInputs& inputs) {
-    std::vector<std::string> wanted;
-    if (!inputs.livesock_dir.empty()) {
-        if (!inputs.livesock_dir.starts_with('/'))
-            return Error{fmt::format("LIVESOCK_DIR is '{}': it must be an absolute path",
-                                     inputs.livesock_dir)};
-        wanted.push_back(inputs.livesock_dir);
-    } else {
-        const std::string rest = "/livesock/" + inputs.nodename;
-        if (inputs.xdg_state_home.starts_with('/'))
-            wanted.push_back(inputs.xdg_state_home + rest);
-        else
-            add_absolute(wanted, inputs.home, "/.local/state" + rest);
-    }
-    add_absolute(wanted, inputs.xdg_runtime_dir, "/livesock");
-    wanted.push_back(fmt::format("/tmp/livesock-{}", inputs.uid));
+std::string preferred_directory(const DirectoryInputs& inputs) {
+    if (!inputs.livesock_dir.empty())
+        return without_trailing_slashes(inputs.livesock_dir);
+    const bool has_state_home = inputs.xdg_state_home.starts_with('/');
+    return (has_state_home ? inputs.xdg_state_home : inputs.home + "/.local/state") + "/livesock/" +
+           inputs.nodename;
+}
 
-    std::vector<std::string> choices;
-    for (std::string& path : wanted) {
-        while (path.size() > 1 && path.ends_with('/'))
-            path.pop_back();
-        if (fits(path))
-            choices.push_back(std::move(path));
-    }
+Result<std::vector<std::string>> directory_choices(const DirectoryInputs& inputs) {
+    const std::string preferred = preferred_directory(inputs);
+    if (!inputs.livesock_dir.empty() && !preferred.starts_with('/'))
+        return Error{fmt::format("{} is '{}': it must be an absolute path", directory_variable,
+                                 inputs.livesock_dir)};
+    std::vector<std::string> choices{preferred};
+    if (inputs.xdg_runtime_dir.starts_with('/'))
+        choices.push_back(without_trailing_slashes(inputs.xdg_runtime_dir) + "/livesock");
+    choices.push_back(fmt::format("/tmp/livesock-{}", inputs.uid));
+    std::erase_if(choices,
+                  [](const std::string& path) { return !path.starts_with('/') || !fits(path); });
     return choices;
 }
 

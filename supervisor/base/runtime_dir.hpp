@@ -26,9 +26,12 @@ struct DirectoryInputs {
 /// The value of the environment variable `name`, empty if it is unset.
 [[nodiscard]] std::string environment(const char* name);
 
+/// Where the runtime directory lies if it can: $LIVESOCK_DIR, else the state directory.
+[[nodiscard]] std::string preferred_directory(const DirectoryInputs& inputs);
+
 /// Where the runtime directory may lie, best first: $LIVESOCK_DIR or the state directory, then the
 /// places to fall back to. Absolute paths only; those in which the longest socket name would not
-/// fit sun_path are left out, except when none is left: then the error says so.
+/// fit sun_path are left out. Error: $LIVESOCK_DIR is no absolute path.
 [[nodiscard]] Result<std::vector<std::string>> directory_choices(const DirectoryInputs& inputs);
 
 /// Checks that `path` is a directory, no symlink, of this user and with mode 0700. The error says

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -41,6 +42,15 @@ Result<UniqueFd> dial(const std::string& path) {
     if (::connect(fd.get(), generic(*address), sizeof *address) != 0)
         return system_error(fmt::format("cannot connect to '{}'", path), errno);
     return fd;
+}
+
+bool is_hung_up(int fd) {
+    pollfd state{.fd = fd, .events = 0, .revents = 0};
+    return ::poll(&state, 1, 0) == 1;
+}
+
+bool is_shortage(int code) {
+    return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
 }
 
 Result<UniqueFd> listen_at(const std::string& path) {

@@ -18,6 +18,13 @@ inline constexpr std::size_t longest_socket_path = 107;
 /// and close-on-exec.
 [[nodiscard]] Result<UniqueFd> dial(const std::string& path);
 
+/// Whether the other end of the connection `fd` is closed altogether, and not only its writing half.
+[[nodiscard]] bool is_hung_up(int fd);
+
+/// Whether the errno `code` of a socket call says that descriptors or memory are short: the fault
+/// is ours or the machine's, and says nothing about the other end.
+[[nodiscard]] bool is_shortage(int code);
+
 /// Listens at `path` with mode 0600 from the first moment, in place of whatever name was there:
 /// the socket is made under a temporary name beside it and renamed over it, so that `path` never
 /// leads nowhere. Callers see to it (RuntimeDir's lock) that no live listener is replaced.

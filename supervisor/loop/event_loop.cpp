@@ -62,9 +62,7 @@ Watch EventLoop::subscribe(int fd, short what, Callback callback) {
 }
 
 Watch EventLoop::on_readable(int fd, Callback callback) {
-    Watch watch = subscribe(fd, EV_READ | EV_PERSIST, std::move(callback));
-    watch.resume();
-    return watch;
+    return subscribe(fd, EV_READ | EV_PERSIST, std::move(callback));
 }
 
 Watch EventLoop::on_writable(int fd, Callback callback) {
@@ -76,9 +74,7 @@ Watch EventLoop::on_change(int fd, Callback callback) {
 }
 
 Watch EventLoop::on_signal(int signal, Callback callback) {
-    Watch watch = subscribe(signal, EV_SIGNAL | EV_PERSIST, std::move(callback));
-    watch.resume();
-    return watch;
+    return subscribe(signal, EV_SIGNAL | EV_PERSIST, std::move(callback));
 }
 
 Watch EventLoop::timer(Callback callback) {

@@ -20,7 +20,7 @@ class [[nodiscard]] Watch {
   public:
     Watch() = default;
 
-    /// A watch of a descriptor or signal goes on calling back until it is paused.
+    /// A watch of a descriptor or signal begins paused; resumed, it calls back until it is paused.
     void pause();
     void resume();
 
@@ -49,10 +49,10 @@ class EventLoop {
 
     /// Calls back whenever `fd`, which stays the caller's, can be read or is at its end.
     Watch on_readable(int fd, Callback callback);
-    /// Calls back whenever `fd` can be written. Begins paused.
+    /// Calls back whenever `fd` can be written.
     Watch on_writable(int fd, Callback callback);
     /// Calls back when something new happened at `fd`: a state that lasts is told once
-    /// (edge-triggered). Begins paused; no other watch of `fd` may be active with it.
+    /// (edge-triggered). No other watch of `fd` may be active with it.
     Watch on_change(int fd, Callback callback);
     Watch on_signal(int signal, Callback callback);
     /// A timer that is not running yet.
