@@ -1,0 +1,222 @@
+#include "supervisor/upstream/agent_pool.hpp"
+
+#include "supervisor/base/escape.hpp"
+#include "supervisor/base/log.hpp"
+#include "supervisor/upstream/selection.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/format.h>
+
+namespace livesock {
+namespace {
+
+void tell(const Candidate& candidate, AgentState before) {
+    const std::string who =
+        fmt::format("the agent of {} ('{}')", candidate.label(), escaped(candidate.path()));
+    const Liveness& liveness = candidate.liveness();
+    switch (candidate.state()) {
+    case AgentState::fresh:
+        log::debug("{} is asked", who);
+        break;
+    case AgentState::live:
+        log::info("{} is live: {} key{}, answered in {}", who, candidate.identities().size(),
+                  candidate.identities().size() == 1 ? "" : "s",
+                  format_duration(liveness.round_trip().value_or(Duration::zero())));
+        break;
+    case AgentState::late:
+        log::info("{} is late: another live one is preferred", who);
+        break;
+    case AgentState::hung:
+        log::warning("{} does not answer: not used until it does; wake its client, or end that "
+                     "login",
+                     who);
+        break;
+    case AgentState::dead:
+        // What never answered is somebody's leftover, of which there may be thousands.
+        log::print(before == AgentState::fresh ? log::Level::debug : log::Level::info,
+                   "{} is dead: {}", who, candidate.reason());
+        break;
+    }
+}
+
+} // namespace
+
+AgentPool::AgentPool(EventLoop& loop, ProbeSettings settings, ReportPublisher& publisher)
+    : loop_(loop)
+    , settings_(settings)
+    , publisher_(publisher)
+    , update_(loop.on_demand([this] { update(); })) {}
+
+Result<Candidate*> AgentPool::add(const std::string& path, Origin origin) {
+    Result<SocketFile> file = check_socket(path);
+    if (!file)
+        return file.error();
+    if (file->path == own_socket_)
+        return Error{fmt::format("'{}' is livesock's own socket", escaped(path)), EPERM};
+    if (Candidate* const known = find(file->path)) {
+        if (known->state() == AgentState::dead)
+            known->start();
+        return known;
+    }
+    if (candidates_.size() >= most_agents) {
+        if (!std::exchange(warned_of_limit_, true))
+            log::warning("more than {} agents at once: '{}' and further ones are ignored; end old "
+                         "logins, or narrow [discovery] in the configuration",
+                         most_agents, escaped(path));
+        return Error{fmt::format("there are {} agents already", most_agents), ENOSPC};
+    }
+    auto candidate = std::make_unique<Candidate>(loop_, settings_, std::move(*file), origin,
+                                                 [this] { update_.trigger(); });
+    candidate->start();
+    // Of the sockets that are found when we start, most belong to logins that ended without care.
+    if (candidate->state() == AgentState::dead && origin != Origin::registered)
+        return Error{candidate->reason(), ECONNREFUSED};
+    candidates_.push_back(std::move(candidate));
+    told_.push_back(AgentState::fresh);
+    return candidates_.back().get();
+}
+
+Candidate* AgentPool::find(const std::string& path) const {
+    for (const auto& candidate : candidates_)
+        if (candidate->path() == path)
+            return candidate.get();
+    return nullptr;
+}
+
+bool AgentPool::is_pinned(const Candidate& candidate) const {
+    if (pin_.empty())
+        return false;
+    if (pin_ == candidate.path() || pin_ == candidate.label())
+        return true;
+    if (candidate.login() && pin_ == candidate.login()->client_address)
+        return true;
+    return std::any_of(
+        candidate.identities().begin(), candidate.identities().end(),
+        [&](const Identity& identity) { return fingerprint(identity.blob) == pin_; });
+}
+
+Result<void> AgentPool::pin(const std::string& wanted) {
+    const std::string before = std::exchange(pin_, wanted);
+    const bool fits =
+        std::any_of(candidates_.begin(), candidates_.end(), [&](const auto& candidate) {
+            return candidate->state() != AgentState::dead && is_pinned(*candidate);
+        });
+    if (!fits) {
+        pin_ = before;
+        return Error{fmt::format("no agent is called '{}'", escaped(wanted)), ENOENT};
+    }
+    log::info("pinned: '{}'", escaped(wanted));
+    select();
+    update_.trigger();
+    return {};
+}
+
+void AgentPool::unpin() {
+    pin_.clear();
+    select();
+    update_.trigger();
+}
+
+Candidate* AgentPool::best_except(std::span<const std::string> excluded) const {
+    std::vector<AgentView> views;
+    for (const auto& candidate : candidates_) {
+        const bool is_out =
+            std::find(excluded.begin(), excluded.end(), candidate->path()) != excluded.end();
+        views.push_back({.state = is_out ? AgentState::dead : candidate->state(),
+                         .is_pinned = is_pinned(*candidate),
+                         .has_keys = !candidate->identities().empty(),
+                         .born = candidate->born()});
+    }
+    const std::optional<std::size_t> best = choose(views);
+    return best ? candidates_[*best].get() : nullptr;
+}
+
+void AgentPool::on_change(std::function<void()> listener) {
+    listeners_.push_back(std::move(listener));
+}
+
+void AgentPool::apply(const ProbeSettings& settings) {
+    settings_ = settings;
+    for (const auto& candidate : candidates_)
+        candidate->apply(settings);
+}
+
+void AgentPool::update() {
+    const Candidate* const before = selected_;
+    select();
+    const bool has_changed = tell_states() || selected_ != before;
+    sweep();
+    finish_refreshes();
+    if (has_changed)
+        for (const auto& listener : listeners_)
+            listener();
+}
+
+void AgentPool::select() {
+    Candidate* const chosen = best_except({});
+    if (chosen != selected_) {
+        selected_ = chosen;
+        if (chosen != nullptr)
+            log::info("requests go to the agent of {}", chosen->label());
+        else
+            log::info("no agent is live: requests wait for one");
+    }
+    publisher_.publish(chosen != nullptr ? std::optional(chosen->path()) : std::nullopt);
+}
+
+bool AgentPool::tell_states() {
+    bool has_changed = false;
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+        const AgentState before = std::exchange(told_[i], candidates_[i]->state());
+        if (before == told_[i])
+            continue;
+        has_changed = true;
+        tell(*candidates_[i], before);
+    }
+    return has_changed;
+}
+
+/// Forgets what is gone. Nothing refers to it: the choice was made before this.
+void AgentPool::sweep() {
+    for (std::size_t i = candidates_.size(); i-- > 0;) {
+        if (!candidates_[i]->is_gone())
+            continue;
+        const auto at = static_cast<std::ptrdiff_t>(i);
+        candidates_.erase(candidates_.begin() + at);
+        told_.erase(told_.begin() + at);
+        warned_of_limit_ = false;
+    }
+}
+
+void AgentPool::refresh(Duration patience, std::function<void()> done) {
+    for (const auto& candidate : candidates_)
+        if (candidate->state() == AgentState::live)
+            candidate->refresh();
+    auto refresh = std::make_unique<Refresh>();
+    refresh->done = std::move(done);
+    refresh->patience = loop_.timer([this, waiting = refresh.get()] {
+        waiting->finished = true;
+        update_.trigger();
+    });
+    refresh->patience.start(patience);
+    refreshes_.push_back(std::move(refresh));
+    update_.trigger();
+}
+
+void AgentPool::finish_refreshes() {
+    const bool all_answered =
+        std::none_of(candidates_.begin(), candidates_.end(), [](const auto& candidate) {
+            return candidate->state() == AgentState::live && candidate->is_asked();
+        });
+    std::vector<std::unique_ptr<Refresh>> finished;
+    for (auto& refresh : refreshes_)
+        if (all_answered || refresh->finished)
+            finished.push_back(std::move(refresh));
+    std::erase(refreshes_, nullptr);
+    for (const auto& refresh : finished)
+        refresh->done();
+}
+
+} // namespace livesock

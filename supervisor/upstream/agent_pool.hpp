@@ -1,0 +1,82 @@
+// All agents that are known, and the one that is used.
+#pragma once
+
+#include "supervisor/upstream/candidate.hpp"
+#include "supervisor/upstream/report_publisher.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace livesock {
+
+/// More agents than this at once are not watched; the rest is ignored, with one warning.
+inline constexpr std::size_t most_agents = 128;
+
+/// Owns the candidates, chooses among them whenever one changes, and publishes the choice.
+class AgentPool {
+  public:
+    AgentPool(EventLoop& loop, ProbeSettings settings, ReportPublisher& publisher);
+
+    /// Takes up the agent at `path`; one that is known is asked anew if it was dead. The error says
+    /// why `path` is refused, or that nobody listens there.
+    Result<Candidate*> add(const std::string& path, Origin origin);
+
+    /// A socket that would lead requests back to us: never an agent.
+    void never_use(const std::string& path) { own_socket_ = path; }
+
+    /// The agent that requests go to, null while there is none. Candidates stay valid until the
+    /// loop calls back the next time: keep a path and find() it again.
+    Candidate* selected() const { return selected_; }
+    /// The best of the agents whose path is not in `excluded`, null if there is none.
+    Candidate* best_except(std::span<const std::string> excluded) const;
+    Candidate* find(const std::string& path) const;
+    std::span<const std::unique_ptr<Candidate>> candidates() const { return candidates_; }
+
+    /// Prefers, from now on, every agent to which `wanted` fits: its path, label, client address or
+    /// the fingerprint of one of its keys. Error::code is ENOENT if it fits none that is known.
+    Result<void> pin(const std::string& wanted);
+    void unpin();
+    const std::string& pinned() const { return pin_; }
+
+    /// What is open at this moment is answered first, then every agent says again which keys it
+    /// has, or does not within `patience`; then `done` is called, once.
+    void refresh(Duration patience, std::function<void()> done);
+
+    /// Calls `listener` from the loop whenever an agent or the choice has changed.
+    void on_change(std::function<void()> listener);
+
+    void apply(const ProbeSettings& settings);
+
+  private:
+    struct Refresh {
+        std::function<void()> done;
+        Watch patience;
+        bool finished = false;
+    };
+
+    void update();
+    bool tell_states();
+    void sweep();
+    void select();
+    void finish_refreshes();
+    bool is_pinned(const Candidate& candidate) const;
+
+    EventLoop& loop_;
+    ProbeSettings settings_;
+    ReportPublisher& publisher_;
+    std::string own_socket_;
+    std::string pin_;
+    std::vector<std::unique_ptr<Candidate>> candidates_;
+    std::vector<AgentState> told_; // the state of each candidate that the log knows
+    Candidate* selected_ = nullptr;
+    std::vector<std::function<void()>> listeners_;
+    std::vector<std::unique_ptr<Refresh>> refreshes_;
+    Watch update_;
+    bool warned_of_limit_ = false;
+};
+
+} // namespace livesock

@@ -1,0 +1,273 @@
+#include "supervisor/upstream/candidate.hpp"
+
+#include "supervisor/base/escape.hpp"
+#include "supervisor/base/unix_socket.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+namespace livesock {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A socket this young may have been bound and not yet listen: refusals are not believed.
+constexpr auto youth = 2s;
+constexpr auto first_redial = 1ms;
+constexpr auto last_redial = 1s;
+
+/// An agent may close a connection that was idle for long; one that does so sooner than this, so
+/// many times in a row, hangs up after every answer and is only asked every interval.
+constexpr auto short_life = 1s;
+constexpr int most_short_lives = 3;
+
+bool is_young(const SocketFile& file) {
+    return std::chrono::system_clock::now() - file.born < youth;
+}
+
+bool exists(const std::string& path) {
+    struct stat status {};
+    return ::lstat(path.c_str(), &status) == 0;
+}
+
+} // namespace
+
+std::string_view name_of(Origin origin) {
+    switch (origin) {
+    case Origin::forwarded:
+        return "forwarded";
+    case Origin::configured:
+        return "configured";
+    case Origin::registered:
+        return "registered";
+    }
+    return {};
+}
+
+Candidate::Candidate(EventLoop& loop, const ProbeSettings& settings, SocketFile file,
+                     Origin origin, std::function<void()> on_news)
+    : loop_(loop)
+    , settings_(settings)
+    , file_(std::move(file))
+    , origin_(origin)
+    , on_news_(std::move(on_news))
+    , liveness_(settings)
+    , timer_(loop.timer([this] { on_timer(); })) {}
+
+void Candidate::start() {
+    is_gone_ = false;
+    redial_delay_ = first_redial;
+    dial();
+}
+
+void Candidate::apply(const ProbeSettings& settings) {
+    settings_ = settings;
+    liveness_.apply(settings);
+    schedule();
+}
+
+void Candidate::dial() {
+    Result<AgentConnection> connection = dial_agent(file_.path);
+    if (connection)
+        begin(std::move(*connection));
+    else
+        dial_failed(connection.error());
+}
+
+void Candidate::begin(AgentConnection connection) {
+    pid_ = connection.pid;
+    begun_ = Clock::now();
+    redial_delay_ = first_redial;
+    answered_here_ = false;
+    question_ = Question::none;
+    sentinel_ = std::make_unique<MessageStream>(
+        loop_, std::move(connection.fd),
+        MessageStream::Callbacks{.message = [this](const Message& answer) { on_answer(answer); },
+                                 .end = [this](MessageStream::End end) { on_end(end); },
+                                 .drained = [] {}});
+    send(Question::identities);
+    sentinel_->start();
+}
+
+void Candidate::dial_failed(const Error& error) {
+    const AgentState before = state();
+    const bool is_full = error.code == EAGAIN;
+    const bool may_listen_soon = error.code == ECONNREFUSED && is_young(file_);
+    if (!is_full && !may_listen_soon && !is_shortage(error.code)) {
+        // Only somebody's word makes a path worth watching on which nobody listens.
+        is_gone_ = origin_ != Origin::registered || !exists(file_.path);
+        die(error.message);
+        tell_change_from(before);
+        return;
+    }
+    // A backlog that nobody empties is silence, like an open question.
+    if (is_full)
+        liveness_.asked(Clock::now());
+    liveness_.pass(Clock::now());
+    timer_.start(redial_delay_);
+    redial_delay_ = std::min<Duration>(redial_delay_ * 2, last_redial);
+    tell_change_from(before);
+}
+
+void Candidate::send(Question question) {
+    question_ = question;
+    liveness_.asked(Clock::now());
+    sentinel_->send(question == Question::query ? query_frame() : request_identities_frame());
+    schedule();
+}
+
+void Candidate::ask() {
+    if (sentinel_ && sentinel_->is_open() && question_ == Question::none)
+        send(knows_query_ ? Question::query : Question::identities);
+}
+
+void Candidate::refresh() {
+    if (question_ == Question::none && sentinel_ && sentinel_->is_open())
+        send(Question::identities);
+    else
+        refresh_wanted_ = true;
+}
+
+void Candidate::on_answer(const Message& answer) {
+    const Question question = std::exchange(question_, Question::none);
+    if (question == Question::none) {
+        die("it sent an answer that nobody asked for");
+        on_news_();
+        return;
+    }
+    answered_here_ = true;
+    reason_.clear();
+    liveness_.answered(Clock::now());
+    if (question == Question::identities)
+        take_identities(answer);
+    if (state() != AgentState::dead && std::exchange(refresh_wanted_, false))
+        send(Question::identities);
+    else
+        schedule();
+    on_news_();
+}
+
+void Candidate::take_identities(const Message& answer) {
+    identities_.clear();
+    // A failure is a complete answer too: some agents say so while they are locked.
+    if (answer.type() == MessageType::failure)
+        return;
+    if (std::optional<std::vector<Identity>> parsed = parse_identities(answer))
+        identities_ = std::move(*parsed);
+    else
+        die("its list of identities is malformed");
+}
+
+void Candidate::on_end(MessageStream::End end) {
+    const AgentState before = state();
+    sentinel_->close();
+    if (end == MessageStream::End::malformed)
+        die("it does not speak the agent protocol");
+    else if (!answered_here_)
+        die("it closes connections without an answer");
+    else
+        redial();
+    tell_change_from(before);
+}
+
+/// Asks again at once when the sentinel has ended: where the agent has, that is refused.
+void Candidate::redial() {
+    if (std::exchange(question_, Question::none) == Question::query)
+        knows_query_ = false;
+    short_lives_ = Clock::now() - begun_ < short_life ? short_lives_ + 1 : 0;
+    if (short_lives_ > most_short_lives) {
+        timer_.start(settings_.interval);
+        return;
+    }
+    liveness_.asked(Clock::now());
+    timer_.start(0s);
+}
+
+void Candidate::on_timer() {
+    if (!sentinel_ || !sentinel_->is_open()) {
+        dial();
+        return;
+    }
+    const AgentState before = state();
+    liveness_.pass(Clock::now());
+    if (question_ == Question::none)
+        ask();
+    else
+        schedule();
+    tell_change_from(before);
+}
+
+/// Sets the timer to whatever comes next: silence taking effect, or the next question. Without a
+/// sentinel the timer is set to dial already.
+void Candidate::schedule() {
+    if (!sentinel_ || !sentinel_->is_open())
+        return;
+    if (const std::optional<TimePoint> deadline = liveness_.deadline())
+        timer_.start(*deadline - Clock::now());
+    else if (question_ == Question::none)
+        timer_.start(settings_.interval);
+    else
+        timer_.pause();
+}
+
+void Candidate::die(std::string reason) {
+    reason_ = std::move(reason);
+    liveness_.died();
+    identities_.clear();
+    question_ = Question::none;
+    refresh_wanted_ = false;
+    if (sentinel_)
+        sentinel_->close();
+    if (is_gone_)
+        timer_.pause();
+    else
+        timer_.start(settings_.interval);
+}
+
+void Candidate::tell_change_from(AgentState before) {
+    if (state() != before)
+        on_news_();
+}
+
+Result<UniqueFd> Candidate::connect() {
+    Result<AgentConnection> connection = dial_agent(file_.path);
+    if (connection)
+        return std::move(connection->fd);
+    // The sentinel would hear of it too; who asks first acts first.
+    const int code = connection.error().code;
+    if (code != EAGAIN && !is_shortage(code) && state() != AgentState::dead)
+        dial_failed(connection.error());
+    return connection.error();
+}
+
+void Candidate::sign_ended() {
+    liveness_.sign_ended(Clock::now());
+    if (liveness_.is_asked())
+        schedule();
+}
+
+bool Candidate::offers(std::string_view blob) const {
+    return std::any_of(identities_.begin(), identities_.end(),
+                       [&](const Identity& identity) { return identity.blob == blob; });
+}
+
+const std::optional<Login>& Candidate::login() const {
+    if (!login_ && origin_ == Origin::forwarded && pid_ != 0)
+        login_ = login_of(pid_);
+    return login_;
+}
+
+std::string Candidate::label() const {
+    if (const std::optional<Login>& from = login())
+        return from->tty.empty() ? from->client_address
+                                 : fmt::format("{} on {}", from->client_address, from->tty);
+    const std::string program = pid_ == 0 ? std::string() : program_of(pid_);
+    if (program.empty())
+        return escaped(file_.path);
+    return fmt::format("{} (pid {})", program, pid_);
+}
+
+} // namespace livesock

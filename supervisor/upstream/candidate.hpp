@@ -1,0 +1,112 @@
+// One agent that may be used: its socket, and the connection that keeps asking whether it lives.
+#pragma once
+
+#include "supervisor/agent/identities.hpp"
+#include "supervisor/agent/message_stream.hpp"
+#include "supervisor/upstream/liveness.hpp"
+#include "supervisor/upstream/login.hpp"
+#include "supervisor/upstream/socket_file.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace livesock {
+
+/// How an agent became known.
+enum class Origin {
+    forwarded,  ///< sshd made its socket for a login
+    configured, ///< it matches a glob of the configuration
+    registered, ///< somebody named it
+};
+
+[[nodiscard]] std::string_view name_of(Origin origin);
+
+/// Asks one agent for its identities when it appears, then every ProbeSettings::interval whether it
+/// is there, always on one and the same connection, the sentinel: its end is news of the agent's
+/// death, and an agent that sleeps is never asked twice.
+class Candidate {
+  public:
+    /// `on_news` is called whenever an answer has come or the state has changed; it must not destroy
+    /// the candidate.
+    Candidate(EventLoop& loop, const ProbeSettings& settings, SocketFile file, Origin origin,
+              std::function<void()> on_news);
+
+    /// Begins to ask, or begins anew after death.
+    void start();
+
+    void apply(const ProbeSettings& settings);
+
+    /// Asks now instead of at the next interval, unless a question is open.
+    void ask();
+    /// Asks for the identities (again).
+    void refresh();
+    /// Whether a question is open: its answer may still change what is reported here.
+    bool is_asked() const { return liveness_.is_asked(); }
+
+    /// A new connection for a client's requests. A failure is taken for news and acted upon.
+    Result<UniqueFd> connect();
+
+    /// Between these two the agent may be waiting for its user's touch.
+    void sign_began() { liveness_.sign_began(); }
+    void sign_ended();
+
+    const std::string& path() const { return file_.path; }
+    Origin origin() const { return origin_; }
+    AgentState state() const { return liveness_.state(); }
+    const Liveness& liveness() const { return liveness_; }
+    /// Why the agent is dead; empty while it is not.
+    const std::string& reason() const { return reason_; }
+    std::chrono::system_clock::time_point born() const { return file_.born; }
+    const std::vector<Identity>& identities() const { return identities_; }
+    bool offers(std::string_view blob) const;
+    pid_t pid() const { return pid_; }
+
+    /// The login behind a forwarded agent, looked up until it is known.
+    const std::optional<Login>& login() const;
+    /// What to call the agent: "10.0.0.5 on pts/3", "ssh-agent (pid 1234)", else its path.
+    std::string label() const;
+
+    /// Nobody listens at this path and nobody will: the agent may be forgotten.
+    bool is_gone() const { return is_gone_; }
+
+  private:
+    enum class Question { none, identities, query };
+
+    void dial();
+    void begin(AgentConnection connection);
+    void dial_failed(const Error& error);
+    void send(Question question);
+    void on_answer(const Message& answer);
+    void take_identities(const Message& answer);
+    void on_end(MessageStream::End end);
+    void redial();
+    void on_timer();
+    void schedule();
+    void die(std::string reason);
+    void tell_change_from(AgentState before);
+
+    EventLoop& loop_;
+    ProbeSettings settings_;
+    SocketFile file_;
+    Origin origin_;
+    std::function<void()> on_news_;
+    Liveness liveness_;
+    std::unique_ptr<MessageStream> sentinel_;
+    Watch timer_;
+    Question question_ = Question::none;
+    Duration redial_delay_{};
+    TimePoint begun_{};          // when the present sentinel was opened
+    int short_lives_ = 0;        // sentinels in a row that ended soon after their answer
+    bool answered_here_ = false; // on the present sentinel
+    bool knows_query_ = true;    // else it hangs up on it: ask for identities instead
+    bool refresh_wanted_ = false;
+    bool is_gone_ = false;
+    std::vector<Identity> identities_;
+    std::string reason_;
+    pid_t pid_ = 0;
+    mutable std::optional<Login> login_;
+};
+
+} // namespace livesock

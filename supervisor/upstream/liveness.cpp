@@ -1,0 +1,75 @@
+#include "supervisor/upstream/liveness.hpp"
+
+#include <algorithm>
+
+namespace livesock {
+
+std::string_view name_of(AgentState state) {
+    switch (state) {
+    case AgentState::fresh:
+        return "new";
+    case AgentState::live:
+        return "live";
+    case AgentState::late:
+        return "late";
+    case AgentState::hung:
+        return "hung";
+    case AgentState::dead:
+        return "dead";
+    }
+    return {};
+}
+
+void Liveness::asked(TimePoint now) {
+    if (state_ == AgentState::dead)
+        state_ = AgentState::fresh;
+    if (!asked_at_)
+        asked_at_ = now;
+}
+
+void Liveness::answered(TimePoint now) {
+    if (asked_at_)
+        round_trip_ = now - *asked_at_;
+    asked_at_.reset();
+    last_answer_ = now;
+    state_ = AgentState::live;
+}
+
+void Liveness::died() {
+    asked_at_.reset();
+    state_ = AgentState::dead;
+}
+
+void Liveness::sign_began() {
+    ++signs_;
+}
+
+void Liveness::sign_ended(TimePoint now) {
+    --signs_;
+    last_sign_end_ = now;
+}
+
+std::optional<TimePoint> Liveness::hung_at() const {
+    if (!asked_at_ || signs_ > 0)
+        return std::nullopt;
+    return std::max(*asked_at_, last_sign_end_.value_or(*asked_at_)) + settings_.hung_after;
+}
+
+void Liveness::pass(TimePoint now) {
+    if (!asked_at_)
+        return;
+    if (state_ == AgentState::live && now >= *asked_at_ + settings_.timeout)
+        state_ = AgentState::late;
+    if (const auto hung = hung_at(); hung && now >= *hung)
+        state_ = AgentState::hung;
+}
+
+std::optional<TimePoint> Liveness::deadline() const {
+    if (!asked_at_ || state_ == AgentState::hung)
+        return std::nullopt;
+    if (state_ == AgentState::live)
+        return *asked_at_ + settings_.timeout;
+    return hung_at();
+}
+
+} // namespace livesock

@@ -1,0 +1,93 @@
+#include "supervisor/upstream/login.hpp"
+
+#include "supervisor/base/escape.hpp"
+#include "supervisor/base/unique_fd.hpp"
+
+#include <charconv>
+#include <string_view>
+#include <vector>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace livesock {
+namespace {
+
+/// An environment may be larger; sshd puts its variables at the front.
+constexpr std::size_t most_bytes = 64 * 1024;
+constexpr std::size_t most_children = 64;
+
+/// The first most_bytes bytes of the file at `path`, empty if it cannot be read.
+std::string read_file(const std::string& path) {
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    std::string text;
+    char buffer[4096];
+    ssize_t count = 0;
+    while (text.size() < most_bytes && fd && (count = ::read(fd.get(), buffer, sizeof buffer)) > 0)
+        text.append(buffer, static_cast<std::size_t>(count));
+    return text;
+}
+
+/// What stands before the first `separator` in `text`, which is shortened by it.
+std::string_view cut(std::string_view& text, char separator) {
+    const std::size_t end = text.find(separator);
+    const std::string_view head = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    return head;
+}
+
+std::optional<int> parse_number(std::string_view text) {
+    int number = 0;
+    const auto [rest, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (problem != std::errc{} || rest != text.data() + text.size())
+        return std::nullopt;
+    return number;
+}
+
+std::vector<pid_t> children_of(pid_t parent) {
+    const std::string text = read_file(fmt::format("/proc/{0}/task/{0}/children", parent));
+    std::string_view rest = text;
+    std::vector<pid_t> children;
+    while (!rest.empty() && children.size() < most_children)
+        if (const std::optional<int> pid = parse_number(cut(rest, ' ')))
+            children.push_back(*pid);
+    return children;
+}
+
+} // namespace
+
+std::optional<Login> parse_login(std::string_view environ_bytes) {
+    constexpr std::string_view connection = "SSH_CONNECTION=";
+    constexpr std::string_view terminal = "SSH_TTY=/dev/";
+    Login login;
+    while (!environ_bytes.empty()) {
+        std::string_view variable = cut(environ_bytes, '\0');
+        if (variable.starts_with(connection)) {
+            variable.remove_prefix(connection.size());
+            login.client_address = escaped(cut(variable, ' '), 64);
+            login.client_port = parse_number(cut(variable, ' ')).value_or(0);
+        } else if (variable.starts_with(terminal)) {
+            login.tty = escaped(variable.substr(terminal.size()), 64);
+        }
+    }
+    if (login.client_address.empty())
+        return std::nullopt;
+    return login;
+}
+
+std::optional<Login> login_of(pid_t sshd) {
+    for (const pid_t child : children_of(sshd))
+        if (std::optional<Login> login =
+                parse_login(read_file(fmt::format("/proc/{}/environ", child))))
+            return login;
+    return std::nullopt;
+}
+
+std::string program_of(pid_t pid) {
+    const std::string text = read_file(fmt::format("/proc/{}/comm", pid));
+    std::string_view name = text;
+    return escaped(cut(name, '\n'), 32);
+}
+
+} // namespace livesock

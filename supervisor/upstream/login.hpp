@@ -1,0 +1,28 @@
+// Who is behind a forwarded agent socket, in words its user knows.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <sys/types.h>
+
+namespace livesock {
+
+/// What sshd told the processes of a login (environ(7) of sshd's children).
+struct Login {
+    std::string client_address; ///< from SSH_CONNECTION
+    int client_port = 0;
+    std::string tty; ///< "pts/3"; empty for a login without a terminal
+};
+
+/// The login that the sshd process `sshd` serves, from the environment of its children; nothing if
+/// it has none (yet), or they are not this user's to look at.
+[[nodiscard]] std::optional<Login> login_of(pid_t sshd);
+
+/// The login described by `environ`, the contents of a /proc/PID/environ.
+[[nodiscard]] std::optional<Login> parse_login(std::string_view environ_bytes);
+
+/// The name of the program that `pid` runs (/proc/PID/comm), escaped; empty if it is gone.
+[[nodiscard]] std::string program_of(pid_t pid);
+
+} // namespace livesock

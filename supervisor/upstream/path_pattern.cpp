@@ -1,0 +1,49 @@
+#include "supervisor/upstream/path_pattern.hpp"
+
+#include <algorithm>
+
+#include <fnmatch.h>
+
+namespace livesock {
+namespace {
+
+bool has_control_characters(std::string_view name) {
+    return std::any_of(name.begin(), name.end(), [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    });
+}
+
+} // namespace
+
+PathPattern::PathPattern(std::string_view pattern) {
+    while (!pattern.empty()) {
+        const std::size_t slash = pattern.find('/');
+        const std::string_view text = pattern.substr(0, slash);
+        pattern.remove_prefix(slash == std::string_view::npos ? pattern.size() : slash + 1);
+        if (text.empty())
+            continue;
+        const std::size_t wildcard = text.find_first_of("*?[\\");
+        components_.push_back({.text = std::string(text),
+                               .literal_prefix = std::string(text.substr(0, wildcard)),
+                               .is_literal = wildcard == std::string_view::npos});
+    }
+}
+
+bool PathPattern::matches(std::size_t level, std::string_view name) const {
+    const Component& component = components_[level];
+    if (component.is_literal)
+        return name == component.text;
+    // On a busy /tmp nearly every name ends here.
+    if (!name.starts_with(component.literal_prefix) || has_control_characters(name))
+        return false;
+    return ::fnmatch(component.text.c_str(), std::string(name).c_str(), FNM_PERIOD) == 0;
+}
+
+std::string PathPattern::directory(std::size_t levels) const {
+    std::string path;
+    for (std::size_t i = 0; i < levels; ++i)
+        path += '/' + components_[i].text;
+    return path.empty() ? "/" : path;
+}
+
+} // namespace livesock

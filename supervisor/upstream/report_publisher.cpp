@@ -1,0 +1,41 @@
+#include "supervisor/upstream/report_publisher.hpp"
+
+#include "preload/report.h"
+#include "supervisor/base/log.hpp"
+#include "supervisor/base/runtime_dir.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include <unistd.h>
+
+namespace livesock {
+
+ReportPublisher::ReportPublisher(const RuntimeDir& directory)
+    : link_(directory.entry(live_link_name)) {
+    ::unlink(link_.c_str());
+}
+
+void ReportPublisher::publish(const std::optional<std::string>& agent) {
+    if (agent == published_)
+        return;
+    if (!agent) {
+        if (::unlink(link_.c_str()) != 0 && errno != ENOENT)
+            log::warning("cannot remove '{}': {}", link_, std::strerror(errno));
+        published_.reset();
+        return;
+    }
+    const std::string temporary = link_ + ".new";
+    ::unlink(temporary.c_str());
+    if (::symlink(agent->c_str(), temporary.c_str()) != 0 ||
+        ::rename(temporary.c_str(), link_.c_str()) != 0) {
+        log::warning("cannot make '{}' lead to the live agent: {}; programs under the shim go "
+                     "through the proxy meanwhile",
+                     link_, std::strerror(errno));
+        return;
+    }
+    published_ = agent;
+}
+
+} // namespace livesock

@@ -1,0 +1,35 @@
+// Whether a path may be an agent of this user at all, before anything is sent to it.
+#pragma once
+
+#include "supervisor/base/result.hpp"
+#include "supervisor/base/unique_fd.hpp"
+
+#include <chrono>
+#include <string>
+
+#include <sys/types.h>
+
+namespace livesock {
+
+/// A name in the file system under which this user's agent may listen.
+struct SocketFile {
+    std::string path; ///< absolute, without symlinks
+    std::chrono::system_clock::time_point born;
+};
+
+/// Follows symlinks to the socket behind `path` and checks that it belongs to this user and lies in
+/// a directory in which nobody else (but root) can replace it: not writable by others, or sticky.
+/// Error::code is the errno, EPERM for what is refused.
+[[nodiscard]] Result<SocketFile> check_socket(const std::string& path);
+
+/// A connection to an agent, and the process that listens there.
+struct AgentConnection {
+    UniqueFd fd;
+    pid_t pid = 0;
+};
+
+/// Dials `path` and refuses a listener of another uid: whoever took the name of a socket that has
+/// vanished gets no request. Error::code as dial(), EPERM for a foreign listener.
+[[nodiscard]] Result<AgentConnection> dial_agent(const std::string& path);
+
+} // namespace livesock
