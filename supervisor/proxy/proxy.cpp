@@ -1,0 +1,195 @@
+#include "supervisor/proxy/proxy.hpp"
+
+#include "supervisor/base/log.hpp"
+#include "supervisor/base/peer.hpp"
+#include "supervisor/base/unix_socket.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <malloc.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+namespace livesock {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// So many clients are accepted before those that are connected get their turn.
+constexpr int accepts_per_turn = 32;
+
+/// Descriptors that are never given to clients: for upstreams of those that are in, for the
+/// control socket, for what discovery opens. A quarter, where there are very few.
+constexpr std::size_t most_reserved_descriptors = 64;
+
+/// While we are full, accepting is tried again after this even if nobody has left.
+constexpr auto full_pause = 250ms;
+
+/// A client that leaves us with half a message, or does not read its answer, for so long is ended.
+constexpr auto most_stall = 60s;
+constexpr auto stall_interval = 30s;
+
+/// One line in this time tells of failed requests, or of a pause; the others are counted.
+constexpr auto telling_interval = 10s;
+
+/// Memory is given back to the system when the last of so many clients has left.
+constexpr std::size_t many_sessions = 32;
+
+std::size_t descriptor_limit() {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur;
+}
+
+/// Whether it is time to tell something again that was last told at `told`; then it is told now.
+bool may_tell(std::optional<TimePoint>& told) {
+    const TimePoint now = Clock::now();
+    if (told && now - *told < telling_interval)
+        return false;
+    told = now;
+    return true;
+}
+
+} // namespace
+
+Proxy::Proxy(EventLoop& loop, AgentPool& agents, ProxySettings settings, UniqueFd listener)
+    : loop_(loop)
+    , agents_(agents)
+    , settings_(settings)
+    , listener_(std::move(listener))
+    , descriptor_limit_(descriptor_limit())
+    , acceptable_(loop.on_readable(listener_.get(), [this] { accept_some(); }))
+    , accept_again_(loop.timer([this] { acceptable_.resume(); }))
+    , sweep_(loop.on_demand([this] { sweep(); }))
+    , stall_timer_(loop.timer([this] { on_stall_timer(); })) {
+    acceptable_.resume();
+    agents_.on_change([this] { on_agents_changed(); });
+}
+
+void Proxy::apply(const ProxySettings& settings) {
+    settings_ = settings;
+    acceptable_.resume();
+}
+
+void Proxy::shut_down() {
+    acceptable_.pause();
+    accept_again_.pause();
+    for (const auto& [session, owner] : sessions_)
+        session->on_shutdown();
+}
+
+bool Proxy::is_full() const {
+    const std::size_t reserved = std::min(most_reserved_descriptors, descriptor_limit_ / 4);
+    return sessions_.size() >= settings_.max_clients ||
+           sessions_.size() + upstreams_ + reserved >= descriptor_limit_;
+}
+
+void Proxy::accept_some() {
+    for (int i = 0; i < accepts_per_turn; ++i) {
+        if (is_full()) {
+            pause_accepting();
+            return;
+        }
+        if (!accept_one())
+            return;
+    }
+}
+
+/// Whether there may be more to accept.
+bool Proxy::accept_one() {
+    UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (client) {
+        serve(std::move(client));
+        return true;
+    }
+    if (is_shortage(errno)) {
+        descriptor_limit_ = descriptor_limit();
+        pause_accepting();
+    }
+    return errno == ECONNABORTED || errno == EINTR;
+}
+
+void Proxy::serve(UniqueFd client) {
+    const Result<Peer> peer = peer_of(client.get());
+    if (!peer || !is_trusted_uid(peer->uid)) {
+        if (peer)
+            log::warning("a process of uid {} (pid {}) connected to the agent socket: refused; see "
+                         "that its directory has mode 0700",
+                         peer->uid, peer->pid);
+        return;
+    }
+    SessionHost& host = *this;
+    auto session = std::make_unique<Session>(host, std::move(client));
+    Session& serving = *session;
+    sessions_.emplace(&serving, std::move(session));
+    most_sessions_ = std::max(most_sessions_, sessions_.size());
+    if (sessions_.size() == 1)
+        stall_timer_.start(stall_interval);
+    serving.start();
+}
+
+void Proxy::pause_accepting() {
+    acceptable_.pause();
+    accept_again_.start(full_pause);
+    if (may_tell(pause_told_at_))
+        log::warning("{} clients and {} connections to agents are open: further clients wait until "
+                     "some have left (see proxy.max_clients and ulimit -n)",
+                     sessions_.size(), upstreams_);
+}
+
+void Proxy::session_closed(Session& session) {
+    closed_.push_back(&session);
+    sweep_.trigger();
+}
+
+void Proxy::sweep() {
+    for (Session* const session : closed_)
+        sessions_.erase(session);
+    closed_.clear();
+    acceptable_.resume();
+    if (!sessions_.empty())
+        return;
+    stall_timer_.pause();
+    if (std::exchange(most_sessions_, 0) >= many_sessions)
+        ::malloc_trim(0);
+}
+
+void Proxy::on_agents_changed() {
+    for (const auto& [session, owner] : sessions_)
+        session->on_agents_changed();
+}
+
+void Proxy::on_stall_timer() {
+    const TimePoint limit = Clock::now() - most_stall;
+    for (const auto& [session, owner] : sessions_)
+        session->close_if_stalled_since(limit);
+    stall_timer_.start(stall_interval);
+}
+
+void Proxy::count_upstream(int change) {
+    upstreams_ += static_cast<std::size_t>(change);
+}
+
+bool Proxy::may_tell_failure() {
+    if (!may_tell(failure_told_at_)) {
+        ++failures_untold_;
+        return false;
+    }
+    if (const auto untold = std::exchange(failures_untold_, 0); untold > 0)
+        log::warning("{} more requests failed, or clients were refused, meanwhile", untold);
+    return true;
+}
+
+void Proxy::client_refused(const std::string& cause) {
+    if (may_tell_failure())
+        log::warning("a client is disconnected: {}", cause);
+}
+
+void Proxy::request_failed(RequestKind kind, const std::string& cause) {
+    ++statistics_.failed;
+    if (may_tell_failure())
+        log::warning("a {} request is answered with a failure: {}", name_of(kind), cause);
+}
+
+} // namespace livesock

@@ -1,0 +1,75 @@
+// The proxy at agent.sock: any number of clients at once, each served by a Session of its own.
+#pragma once
+
+#include "supervisor/base/unique_fd.hpp"
+#include "supervisor/proxy/session.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+namespace livesock {
+
+/// What the proxy has done since it started.
+struct ProxyStatistics {
+    std::uint64_t answered = 0; ///< requests that an agent answered
+    std::uint64_t failed = 0;   ///< requests that got SSH_AGENT_FAILURE from us
+};
+
+/// Accepts clients of this user (and root) and relays their requests. Where descriptors run short,
+/// or clients are too many, further ones wait in the socket's backlog until some have left.
+class Proxy final : private SessionHost {
+  public:
+    /// `listener` listens already; it is non-blocking.
+    Proxy(EventLoop& loop, AgentPool& agents, ProxySettings settings, UniqueFd listener);
+
+    void apply(const ProxySettings& settings);
+
+    /// Accepts nobody any more and takes leave of all clients.
+    void shut_down();
+
+    std::size_t clients() const { return sessions_.size(); }
+    const ProxyStatistics& statistics() const { return statistics_; }
+
+  private:
+    EventLoop& loop() override { return loop_; }
+    AgentPool& agents() override { return agents_; }
+    const ProxySettings& settings() const override { return settings_; }
+    void session_closed(Session& session) override;
+    void client_refused(const std::string& cause) override;
+    void request_answered() override { ++statistics_.answered; }
+    void request_failed(RequestKind kind, const std::string& cause) override;
+    void count_upstream(int change) override;
+
+    void accept_some();
+    bool accept_one();
+    void serve(UniqueFd client);
+    bool is_full() const;
+    void pause_accepting();
+    void on_agents_changed();
+    void on_stall_timer();
+    void sweep();
+    bool may_tell_failure();
+
+    EventLoop& loop_;
+    AgentPool& agents_;
+    ProxySettings settings_;
+    UniqueFd listener_;
+    std::size_t descriptor_limit_; // RLIMIT_NOFILE, as it was when last looked at
+    std::size_t upstreams_ = 0;
+    ProxyStatistics statistics_;
+
+    std::unordered_map<Session*, std::unique_ptr<Session>> sessions_;
+    std::vector<Session*> closed_;
+    std::size_t most_sessions_ = 0; // since memory was last given back
+    Watch acceptable_;
+    Watch accept_again_;
+    Watch sweep_;
+    Watch stall_timer_;
+    std::optional<TimePoint> pause_told_at_;
+    std::optional<TimePoint> failure_told_at_;
+    std::uint64_t failures_untold_ = 0;
+};
+
+} // namespace livesock

@@ -1,0 +1,366 @@
+#include "supervisor/proxy/session.hpp"
+
+#include "supervisor/agent/wire.hpp"
+#include "supervisor/base/escape.hpp"
+#include "supervisor/base/unix_socket.hpp"
+#include "supervisor/proxy/failover.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/format.h>
+
+namespace livesock {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// An agent that has not answered a request for so long is asked whether it lives, on its sentinel:
+/// what comes of that (late, hung, dead) decides about the request, not impatience.
+constexpr auto doubt_after = 200ms;
+
+/// An agent whose backlog is full is dialled so many times in all, after pauses that double.
+constexpr int most_dials = 4;
+constexpr auto first_dial_pause = 200ms;
+
+/// OpenSSH's agent takes no more than this either (AGENT_MAX_SESSION_IDS).
+constexpr std::size_t most_bindings = 16;
+
+/// A buffer that held a request longer than this is given back.
+constexpr std::size_t kept_capacity = 4096;
+
+bool is_fit(const Candidate* agent) {
+    return agent != nullptr &&
+           (agent->state() == AgentState::live || agent->state() == AgentState::late);
+}
+
+} // namespace
+
+Session::Session(SessionHost& host, UniqueFd client)
+    : host_(host)
+    , client_(host.loop(), std::move(client),
+              {.message = [this](const Message& request) { on_request(request); },
+               .end = [this](MessageStream::End end) { on_client_end(end); },
+               .drained = [this] { on_client_drained(); }}) {}
+
+Session::~Session() {
+    end_sign();
+    drop_upstream();
+}
+
+void Session::start() {
+    client_.read_ahead();
+    client_.start();
+}
+
+// The client's side.
+
+void Session::on_request(const Message& request) {
+    client_.hold();
+    retired_.clear();
+    request_ = request.frame();
+    kind_ = kind_of(request);
+    attempts_ = 0;
+    dials_ = 0;
+    tried_.clear();
+    cause_.clear();
+    if (!timer_)
+        timer_ = host_.loop().timer([this] { on_timer(); });
+    upstream_was_kept_ = upstream_ != nullptr;
+    if (upstream_ && is_fit(upstream_agent()))
+        use_upstream();
+    else
+        begin_to_seek();
+}
+
+void Session::on_client_end(MessageStream::End end) {
+    if (end == MessageStream::End::half_closed && (state_ != State::idle || !client_.is_drained())) {
+        client_half_closed_ = true;
+        return;
+    }
+    if (end == MessageStream::End::malformed)
+        host_.client_refused("it sent what is not the agent protocol");
+    close();
+}
+
+void Session::on_client_drained() {
+    if (state_ == State::idle)
+        await_request();
+}
+
+void Session::answer(std::string_view frame) {
+    client_.send(frame);
+    state_ = State::idle;
+    timer_.pause();
+    request_.clear();
+    if (request_.capacity() > kept_capacity)
+        request_.shrink_to_fit();
+    if (client_.is_drained())
+        await_request();
+}
+
+/// Nothing is owed to the client: the next request may come, if one can.
+void Session::await_request() {
+    if (client_half_closed_)
+        close();
+    else
+        client_.release();
+}
+
+void Session::fail(const std::string& cause) {
+    host_.request_failed(kind_, cause);
+    answer(failure_frame());
+}
+
+void Session::close_if_stalled_since(TimePoint limit) {
+    const std::optional<TimePoint> stalled = client_.stalled_since();
+    if (is_closed() || !stalled || *stalled > limit)
+        return;
+    host_.client_refused("it sent half a message, or did not read its answer, for too long");
+    close();
+}
+
+void Session::on_shutdown() {
+    if (state_ == State::seeking || is_with_upstream())
+        client_.send(failure_frame());
+    if (!is_closed())
+        close();
+}
+
+void Session::close() {
+    state_ = State::closed;
+    end_sign();
+    drop_upstream();
+    timer_.pause();
+    client_.close();
+    host_.session_closed(*this);
+}
+
+// The way to an agent.
+
+void Session::begin_to_seek() {
+    drop_upstream();
+    state_ = State::seeking;
+    deadline_ = Clock::now() + host_.settings().grace;
+    seek();
+}
+
+void Session::seek() {
+    while (Candidate* const agent = host_.agents().best_except(tried_)) {
+        if (kind_ == RequestKind::sign && attempts_ > 0 &&
+            !agent->offers(signing_key(Message(request_)))) {
+            tried_.push_back(agent->path());
+            continue;
+        }
+        Result<UniqueFd> fd = agent->connect();
+        if (fd) {
+            open_upstream(*agent, std::move(*fd));
+            return;
+        }
+        cause_ = fd.error().message;
+        const bool may_pass = fd.error().code == EAGAIN || is_shortage(fd.error().code);
+        if (may_pass && ++dials_ < most_dials) {
+            wait_to_seek(first_dial_pause * (1 << (dials_ - 1)));
+            return;
+        }
+        tried_.push_back(agent->path());
+    }
+    if (cause_.empty())
+        cause_ = "no agent is live: log in with ssh -A, or see livesock status";
+    wait_to_seek(deadline_ - Clock::now());
+}
+
+/// Any change among the agents ends the wait too.
+void Session::wait_to_seek(Duration delay) {
+    timer_.start(std::min<Duration>(delay, deadline_ - Clock::now()));
+}
+
+void Session::open_upstream(Candidate& agent, UniqueFd fd) {
+    upstream_ = std::make_unique<MessageStream>(
+        host_.loop(), std::move(fd),
+        MessageStream::Callbacks{
+            .message = [this](const Message& message) { on_upstream_message(message); },
+            .end = [this](MessageStream::End) { on_upstream_end(); },
+            .drained = [] {}});
+    host_.count_upstream(1);
+    upstream_path_ = agent.path();
+    upstream_was_kept_ = false;
+    bindings_done_ = 0;
+    use_upstream();
+    upstream_->start();
+}
+
+void Session::use_upstream() {
+    if (bindings_done_ < bindings_.size()) {
+        state_ = State::binding;
+        upstream_->send(bindings_[bindings_done_].frame);
+        expect_answer(host_.settings().list_timeout);
+        return;
+    }
+    state_ = State::asking;
+    if (kind_ == RequestKind::sign) {
+        upstream_agent()->sign_began();
+        is_signing_ = true;
+    }
+    upstream_->send(request_);
+    const bool waits_for_person = kind_ == RequestKind::sign || kind_ == RequestKind::other;
+    expect_answer(waits_for_person ? host_.settings().sign_timeout
+                                   : host_.settings().list_timeout);
+}
+
+void Session::expect_answer(Duration timeout) {
+    deadline_ = Clock::now() + timeout;
+    timer_.start(std::min<Duration>(timeout, doubt_after));
+}
+
+void Session::on_timer() {
+    const TimePoint now = Clock::now();
+    switch (state_) {
+    case State::seeking:
+        if (now >= deadline_)
+            fail(cause_);
+        else
+            seek();
+        break;
+    case State::binding:
+    case State::asking:
+        if (now >= deadline_) {
+            attempt_failed("it did not answer in time");
+            break;
+        }
+        if (Candidate* const agent = upstream_agent())
+            agent->ask();
+        timer_.start(deadline_ - now);
+        break;
+    case State::idle:
+    case State::closed:
+        break;
+    }
+}
+
+// The upstream's side.
+
+void Session::on_upstream_message(const Message& message) {
+    switch (state_) {
+    case State::binding:
+        on_binding_answer(message);
+        break;
+    case State::asking:
+        on_answer(message);
+        break;
+    case State::idle:
+    case State::seeking:
+    case State::closed:
+        // Nobody asked: whatever this connection carries, it is not our conversation.
+        drop_upstream();
+        break;
+    }
+}
+
+void Session::on_binding_answer(const Message& answer) {
+    const bool is_accepted = answer.type() == MessageType::success;
+    if (bindings_[bindings_done_].was_accepted && !is_accepted) {
+        attempt_failed("it refused this client's session-bind", true);
+        return;
+    }
+    ++bindings_done_;
+    use_upstream();
+}
+
+void Session::on_answer(const Message& message) {
+    end_sign();
+    if (Candidate* const agent = upstream_agent())
+        note_answer(*agent, message);
+    host_.request_answered();
+    answer(message.frame());
+}
+
+/// Keeps what is known of the agent, and of this client's binding, in step with what passes here.
+void Session::note_answer(Candidate& agent, const Message& message) {
+    const bool is_success = message.type() == MessageType::success;
+    if (kind_ == RequestKind::session_bind && bindings_.size() < most_bindings) {
+        bindings_.push_back({request_, is_success});
+        bindings_done_ = bindings_.size();
+    }
+    if (kind_ == RequestKind::list && message.type() == MessageType::identities_answer &&
+        WireReader(message.contents()).uint32() != agent.identities().size())
+        agent.refresh();
+    if (kind_ == RequestKind::other && is_success)
+        agent.refresh();
+}
+
+void Session::on_upstream_end() {
+    if (is_with_upstream())
+        attempt_failed("it closed the connection");
+    else
+        drop_upstream();
+}
+
+void Session::attempt_failed(const std::string& cause, bool binding_refused) {
+    ++attempts_;
+    const FailedAttempt attempt{.kind = kind_,
+                                .was_sent = state_ == State::asking,
+                                .binding_refused = binding_refused,
+                                .attempts = attempts_};
+    const Candidate* const agent = upstream_agent();
+    cause_ = fmt::format("the agent of {} was asked: {}",
+                         agent != nullptr ? agent->label() : escaped(upstream_path_), cause);
+    // A connection that was kept may have been closed for its idleness alone: that agent is worth
+    // another try.
+    if (!upstream_was_kept_)
+        tried_.push_back(upstream_path_);
+    end_sign();
+    if (may_be_repeated(attempt))
+        begin_to_seek();
+    else {
+        drop_upstream();
+        fail(cause_);
+    }
+}
+
+void Session::on_agents_changed() {
+    if (state_ == State::seeking) {
+        seek();
+        return;
+    }
+    if (!upstream_)
+        return;
+    const Candidate* const agent = upstream_agent();
+    if (!is_fit(agent)) {
+        if (is_with_upstream())
+            attempt_failed(agent != nullptr && agent->state() == AgentState::hung
+                               ? "it does not answer"
+                               : "it died");
+        else
+            drop_upstream();
+        return;
+    }
+    // A touch takes its time; whatever else a late agent has been asked, a live one can answer.
+    if (agent->state() != AgentState::late || !is_with_upstream() || kind_ == RequestKind::sign ||
+        kind_ == RequestKind::other)
+        return;
+    const Candidate* const other = host_.agents().best_except(std::span(&upstream_path_, 1));
+    if (other != nullptr && other->state() == AgentState::live)
+        attempt_failed("it does not answer");
+}
+
+Candidate* Session::upstream_agent() const {
+    return host_.agents().find(upstream_path_);
+}
+
+void Session::end_sign() {
+    if (!std::exchange(is_signing_, false))
+        return;
+    if (Candidate* const agent = upstream_agent())
+        agent->sign_ended();
+}
+
+void Session::drop_upstream() {
+    if (!upstream_)
+        return;
+    upstream_->close();
+    host_.count_upstream(-1);
+    retired_.push_back(std::move(upstream_));
+}
+
+} // namespace livesock

@@ -1,0 +1,127 @@
+// One client of the proxy, and its connection to an agent.
+#pragma once
+
+#include "supervisor/agent/message_stream.hpp"
+#include "supervisor/proxy/settings.hpp"
+#include "supervisor/upstream/agent_pool.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace livesock {
+
+class Session;
+
+/// What a Session needs from the one who owns it.
+class SessionHost {
+  public:
+    virtual EventLoop& loop() = 0;
+    virtual AgentPool& agents() = 0;
+    virtual const ProxySettings& settings() const = 0;
+    /// Called once, from within a callback of the session: destroy it later.
+    virtual void session_closed(Session& session) = 0;
+    /// A client broke the protocol and is closed: `cause` is a sentence for the log.
+    virtual void client_refused(const std::string& cause) = 0;
+    virtual void request_answered() = 0;
+    /// The client got SSH_AGENT_FAILURE from us: `cause` is a sentence for the log.
+    virtual void request_failed(RequestKind kind, const std::string& cause) = 0;
+    /// A connection to an agent was opened (1) or closed (-1).
+    virtual void count_upstream(int change) = 0;
+
+  protected:
+    ~SessionHost() = default;
+};
+
+/// Relays a client's requests, one at a time and in order, to the agent that is selected when they
+/// come. The connection to that agent is opened for the first request and kept for the next ones
+/// for as long as the agent is fit to be used; a new one gets the client's session-bind messages
+/// first. Every request is answered, if need be with SSH_AGENT_FAILURE.
+class Session {
+  public:
+    Session(SessionHost& host, UniqueFd client);
+    ~Session();
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    /// Serves the client from now on. What it has sent already is served within the call.
+    void start();
+
+    /// An agent, or the choice among them, has changed.
+    void on_agents_changed();
+
+    /// The proxy ends: a request that is not answered yet gets SSH_AGENT_FAILURE.
+    void on_shutdown();
+
+    /// Ends a client that has sent half a message, or not read its answer, since before `limit`.
+    void close_if_stalled_since(TimePoint limit);
+
+    bool is_closed() const { return state_ == State::closed; }
+
+  private:
+    enum class State {
+        idle,    ///< no request: the client's turn
+        seeking, ///< a request waits for an agent that can be reached
+        binding, ///< the upstream connection is new: session-bind messages are repeated on it
+        asking,  ///< the upstream has the request
+        closed,  ///< over; the owner destroys this
+    };
+    /// A session-bind message of this client; it must fare with each agent as it did with the first.
+    struct Binding {
+        std::string frame;
+        bool was_accepted = false;
+    };
+
+    void on_request(const Message& request);
+    void on_client_end(MessageStream::End end);
+    void on_client_drained();
+    void answer(std::string_view frame);
+    void await_request();
+    void fail(const std::string& cause);
+    void close();
+
+    void begin_to_seek();
+    void seek();
+    void wait_to_seek(Duration delay);
+    void open_upstream(Candidate& agent, UniqueFd fd);
+    void use_upstream();
+    void expect_answer(Duration timeout);
+    void on_timer();
+
+    void on_upstream_message(const Message& message);
+    void on_binding_answer(const Message& answer);
+    void on_answer(const Message& message);
+    void note_answer(Candidate& agent, const Message& message);
+    void on_upstream_end();
+    void attempt_failed(const std::string& cause, bool binding_refused = false);
+    void end_sign();
+    void drop_upstream();
+    Candidate* upstream_agent() const;
+    bool is_with_upstream() const { return state_ == State::binding || state_ == State::asking; }
+
+    SessionHost& host_;
+    State state_ = State::idle;
+    MessageStream client_;
+    bool client_half_closed_ = false;
+
+    std::string request_; // the frame; empty while idle
+    RequestKind kind_ = RequestKind::other;
+    int attempts_ = 0;
+    int dials_ = 0;
+    std::vector<std::string> tried_; // agents that failed this request
+    std::string cause_;              // why the request is still seeking
+    TimePoint deadline_{};           // of the present state
+    Watch timer_;                    // made with the first request
+
+    std::unique_ptr<MessageStream> upstream_;
+    std::vector<std::unique_ptr<MessageStream>> retired_; // may be in a callback of theirs
+    std::string upstream_path_;
+    bool upstream_was_kept_ = false; // it has served an earlier request
+    bool is_signing_ = false;
+
+    std::vector<Binding> bindings_;
+    std::size_t bindings_done_ = 0; // on the present upstream
+};
+
+} // namespace livesock
