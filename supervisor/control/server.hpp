@@ -1,0 +1,58 @@
+// Serves the control protocol of livesock-protocol(7).
+#pragma once
+
+#include "supervisor/control/connection.hpp"
+#include "supervisor/control/host.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace livesock {
+
+/// More connections than this at once are refused with an error.
+inline constexpr std::size_t most_control_connections = 64;
+
+class ControlServer {
+  public:
+    /// Accepts from `listener`, which listens already and is non-blocking.
+    ControlServer(ControlHost& host, UniqueFd listener);
+
+  private:
+    using Id = std::uint64_t;
+    struct Client {
+        std::unique_ptr<ControlConnection> connection;
+        bool waits = false; // for an agent to become live
+        Watch patience;
+    };
+
+    void accept();
+    void admit(UniqueFd fd);
+    void on_line(Id id, std::string_view line);
+    void on_closed(Id id);
+    void run(Id id, const nlohmann::json& request);
+    void report(Id id, nlohmann::json (*describe)(ControlHost&));
+    void register_agent(Id id, const nlohmann::json& request);
+    void use(Id id, const nlohmann::json& request);
+    void wait(Id id, const nlohmann::json& request);
+    void reload(Id id);
+    void stop(Id id);
+    void on_agents_changed();
+    void answer(Id id, const nlohmann::json& answer);
+    void answer_error(Id id, std::string_view code, const std::string& error);
+
+    ControlHost& host_;
+    UniqueFd listener_;
+    Watch acceptable_;
+    Watch sweep_;
+    std::map<Id, Client> clients_;
+    std::vector<Id> closed_;
+    Id next_id_ = 1;
+};
+
+} // namespace livesock

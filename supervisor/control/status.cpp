@@ -1,0 +1,133 @@
+#include "supervisor/control/status.hpp"
+
+#include "supervisor/base/escape.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+namespace livesock {
+namespace {
+
+using nlohmann::json;
+
+json text_or_null(const std::string& text) {
+    return text.empty() ? json(nullptr) : json(text);
+}
+
+double seconds(Duration duration) {
+    return std::round(std::chrono::duration<double>(duration).count() * 1000) / 1000;
+}
+
+json round_trip_ms(const Liveness& liveness) {
+    if (!liveness.round_trip())
+        return nullptr;
+    return std::round(std::chrono::duration<double, std::micro>(*liveness.round_trip()).count()) /
+           1000;
+}
+
+/// Why an agent that is not used as a matter of course is in the state that it is in.
+json reason(const Candidate& agent) {
+    switch (agent.state()) {
+    case AgentState::fresh:
+        return "it has not answered yet";
+    case AgentState::live:
+        return nullptr;
+    case AgentState::late:
+    case AgentState::hung:
+        return "it does not answer: is its client asleep, or its network gone?";
+    case AgentState::dead:
+        return text_or_null(agent.reason());
+    }
+    return nullptr;
+}
+
+json describe(const Candidate& agent, bool is_selected) {
+    json fingerprints = json::array();
+    for (const Identity& identity : agent.identities())
+        fingerprints.push_back(fingerprint(identity.blob));
+    const Liveness& liveness = agent.liveness();
+    const std::optional<Login>& login = agent.login();
+    const bool has_answered = liveness.last_answer().has_value();
+    return {
+        {"path", agent.path()},
+        {"state", name_of(agent.state())},
+        {"selected", is_selected},
+        {"origin", name_of(agent.origin())},
+        {"label", agent.label()},
+        {"client_address", login ? json(login->client_address) : json(nullptr)},
+        {"client_port", login ? json(login->client_port) : json(nullptr)},
+        {"tty", login ? text_or_null(login->tty) : json(nullptr)},
+        {"pid", agent.pid() != 0 ? json(agent.pid()) : json(nullptr)},
+        {"since", std::chrono::duration_cast<std::chrono::seconds>(agent.born().time_since_epoch())
+                      .count()},
+        {"round_trip_ms", round_trip_ms(liveness)},
+        {"keys", has_answered ? json(agent.identities().size()) : json(nullptr)},
+        {"fingerprints", fingerprints},
+        {"last_answer_seconds",
+         has_answered ? json(seconds(Clock::now() - *liveness.last_answer())) : json(nullptr)},
+        {"reason", reason(agent)},
+    };
+}
+
+/// The selected first, then the live, then the others; the newest first within each.
+std::vector<const Candidate*> in_order(const AgentPool& agents) {
+    std::vector<const Candidate*> ordered;
+    for (const auto& candidate : agents.candidates())
+        ordered.push_back(candidate.get());
+    const auto rank = [&](const Candidate* agent) {
+        return std::make_tuple(agent == agents.selected(), agent->state() == AgentState::live,
+                               agent->born());
+    };
+    std::sort(ordered.begin(), ordered.end(),
+              [&](const Candidate* a, const Candidate* b) { return rank(a) > rank(b); });
+    return ordered;
+}
+
+} // namespace
+
+json describe_supervisor() {
+    return {{"ok", true},
+            {"protocol", control_protocol_version},
+            {"version", LIVESOCK_VERSION},
+            {"pid", ::getpid()}};
+}
+
+json describe_status(const SupervisorFacts& facts, const AgentPool& agents) {
+    json status = describe_supervisor();
+    status["uptime_seconds"] = seconds(Clock::now() - facts.started);
+    status["directory"] = facts.directory;
+    status["agent_socket"] = facts.agent_socket;
+    status["config"] = text_or_null(facts.config);
+    status["log"] = {{"to", facts.log_file.empty() ? "stderr" : "file"},
+                     {"path", text_or_null(facts.log_file)}};
+    status["live"] = agents.selected() != nullptr ? json(agents.selected()->path()) : nullptr;
+    status["pinned"] = text_or_null(agents.pinned());
+    status["clients"] = facts.clients;
+    status["requests"] = {{"answered", facts.answered}, {"failed", facts.failed}};
+    json list = json::array();
+    for (const Candidate* const agent : in_order(agents))
+        list.push_back(describe(*agent, agent == agents.selected()));
+    status["agents"] = std::move(list);
+    return status;
+}
+
+json describe_identities(const AgentPool& agents) {
+    const Candidate* const agent = agents.selected();
+    json identities = json::array();
+    if (agent != nullptr)
+        for (const Identity& identity : agent->identities())
+            identities.push_back({{"fingerprint", fingerprint(identity.blob)},
+                                  {"type", escaped(key_type(identity.blob), 64)},
+                                  {"comment", escaped(identity.comment)},
+                                  {"agent", agent->path()},
+                                  {"label", agent->label()}});
+    return {{"ok", true},
+            {"agent", agent != nullptr ? json(agent->path()) : json(nullptr)},
+            {"identities", std::move(identities)}};
+}
+
+} // namespace livesock
