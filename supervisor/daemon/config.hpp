@@ -1,0 +1,43 @@
+// What the user can set: livesock.toml(5).
+#pragma once
+
+#include "supervisor/base/log.hpp"
+#include "supervisor/base/result.hpp"
+#include "supervisor/proxy/settings.hpp"
+#include "supervisor/upstream/settings.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace livesock {
+
+/// The whole configuration. One that was made by the functions below has only values in range.
+struct Config {
+    DiscoverySettings discovery;
+    ProbeSettings probe;
+    SelectionSettings selection;
+    ProxySettings proxy;
+    log::Level log_level = log::Level::info;
+
+    bool operator==(const Config&) const = default;
+};
+
+/// The largest configuration that is read, in bytes.
+inline constexpr std::size_t largest_config = 1024 * 1024;
+
+/// The configuration that `text` (TOML 1.0) says; what it leaves out has its default. `file` is
+/// its name in messages, `home` (may be empty: unknown) stands for the "~" of a pattern. The error
+/// is the first one in the text, as one line: "FILE:LINE:COLUMN: what is wrong, what was expected".
+[[nodiscard]] Result<Config> parse_config(std::string_view text, const std::string& file,
+                                          const std::string& home);
+
+/// parse_config() of the file at `path`. One that is missing is an error (code ENOENT) only if it
+/// `must_exist`, else the default configuration; so is an empty path. The file must be a regular
+/// one of this user or root that not everybody may write to. Reading it never waits.
+[[nodiscard]] Result<Config> load_config(const std::string& path, bool must_exist);
+
+/// The file that is read where none is named: ${XDG_CONFIG_HOME:-~/.config}/livesock/livesock.toml.
+/// Empty if there is no home directory either.
+[[nodiscard]] std::string default_config_path();
+
+} // namespace livesock

@@ -1,0 +1,173 @@
+// livesockd(8): reads its words, builds the supervisor and runs it.
+
+#include "preload/report.h"
+#include "supervisor/base/log.hpp"
+#include "supervisor/daemon/daemonize.hpp"
+#include "supervisor/daemon/hardening.hpp"
+#include "supervisor/daemon/supervisor.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+#include <getopt.h>
+#include <unistd.h>
+
+namespace {
+
+using namespace livesock;
+
+constexpr int wrong_words = 2;
+
+constexpr char usage[] =
+    R"(usage: livesockd [--daemon] [--config FILE] [--directory DIR] [--log-level LEVEL]
+       livesockd --check-config [--config FILE]
+
+  -d, --daemon           go into the background as soon as it serves
+  -c, --config FILE      read FILE instead of ~/.config/livesock/livesock.toml
+  -D, --directory DIR    the runtime directory (default: $LIVESOCK_DIR,
+                         else ~/.local/state/livesock/HOST)
+  -l, --log-level LEVEL  error, warning, info or debug
+      --check-config     only say whether the configuration is right
+  -V, --version
+  -h, --help
+
+See livesockd(8).
+)";
+
+struct Words {
+    bool daemon = false;
+    bool check_config = false;
+    std::string directory;
+    SupervisorOptions options;
+};
+
+/// The exit status, where the words alone decide it.
+std::optional<int> read_words(int argc, char** argv, Words& words) {
+    enum { check_config_option = 256 };
+    static const option known[] = {
+        {"daemon", no_argument, nullptr, 'd'},
+        {"config", required_argument, nullptr, 'c'},
+        {"directory", required_argument, nullptr, 'D'},
+        {"log-level", required_argument, nullptr, 'l'},
+        {"check-config", no_argument, nullptr, check_config_option},
+        {"version", no_argument, nullptr, 'V'},
+        {"help", no_argument, nullptr, 'h'},
+        {nullptr, 0, nullptr, 0},
+    };
+    int found = 0;
+    while ((found = ::getopt_long(argc, argv, "dc:D:l:Vh", known, nullptr)) != -1) {
+        switch (found) {
+        case 'd':
+            words.daemon = true;
+            break;
+        case 'c':
+            words.options.config_path = optarg;
+            break;
+        case 'D':
+            words.directory = optarg;
+            break;
+        case 'l':
+            words.options.log_level = log::parse_level(optarg);
+            if (!words.options.log_level) {
+                std::fprintf(stderr, "livesockd: there is no log level '%s'\n", optarg);
+                return wrong_words;
+            }
+            break;
+        case check_config_option:
+            words.check_config = true;
+            break;
+        case 'V':
+            std::puts("livesockd " LIVESOCK_VERSION);
+            return EXIT_SUCCESS;
+        case 'h':
+            std::fputs(usage, stdout);
+            return EXIT_SUCCESS;
+        default:
+            std::fputs("Try 'livesockd --help'.\n", stderr);
+            return wrong_words;
+        }
+    }
+    if (optind == argc)
+        return std::nullopt;
+    std::fprintf(stderr, "livesockd: '%s' is no option\nTry 'livesockd --help'.\n", argv[optind]);
+    return wrong_words;
+}
+
+void find_config(SupervisorOptions& options) {
+    if (options.config_path.empty())
+        options.config_path = environment("LIVESOCK_CONFIG");
+    options.config_must_exist = !options.config_path.empty();
+    if (options.config_path.empty())
+        options.config_path = default_config_path();
+    // It is read again at every reload, and a daemon's working directory is "/".
+    std::error_code none;
+    options.config_path = std::filesystem::absolute(options.config_path, none).string();
+}
+
+int check_config(const SupervisorOptions& options) {
+    const Result<Config> config = load_config(options.config_path, options.config_must_exist);
+    if (config)
+        return EXIT_SUCCESS;
+    std::fprintf(stderr, "livesockd: %s\n", config.error().message.c_str());
+    return EXIT_FAILURE;
+}
+
+Result<std::unique_ptr<Supervisor>> start(const Words& words) {
+    DirectoryInputs inputs = directory_inputs();
+    if (!words.directory.empty())
+        inputs.livesock_dir = words.directory;
+    const Result<std::vector<std::string>> choices = directory_choices(inputs);
+    if (!choices)
+        return choices.error();
+    Result<RuntimeDir> directory = RuntimeDir::make_first(*choices);
+    if (!directory)
+        return directory.error();
+    if (const std::string preferred = preferred_directory(inputs); directory->path() != preferred)
+        log::warning("'{}' cannot hold sockets (its path is too long, or its file system takes none): "
+                     "the runtime directory is '{}'",
+                     preferred, directory->path());
+    SupervisorOptions options = words.options;
+    if (words.daemon) {
+        options.log_file = directory->entry(log_name);
+        if (Result<void> opened = log::open_file(options.log_file); !opened)
+            return opened.error();
+        log::set_style(log::Style::timestamp);
+    }
+    return Supervisor::create(std::move(*directory), std::move(options));
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    Words words;
+    if (const std::optional<int> status = read_words(argc, argv, words))
+        return *status;
+    find_config(words.options);
+    if (words.check_config)
+        return check_config(words.options);
+    if (!environment("JOURNAL_STREAM").empty() && ::isatty(STDERR_FILENO) == 0)
+        log::set_style(log::Style::journal);
+    harden_process();
+    Readiness readiness;
+    if (words.daemon) {
+        Result<Readiness> forked = daemonize();
+        if (!forked) {
+            log::error("{}", forked.error().message);
+            return EXIT_FAILURE;
+        }
+        readiness = std::move(*forked);
+    }
+    Result<std::unique_ptr<Supervisor>> supervisor = start(words);
+    if (!supervisor) {
+        log::error("{}", supervisor.error().message);
+        readiness.report(supervisor.error());
+        return EXIT_FAILURE;
+    }
+    readiness.report({});
+    if (Result<void> ran = (*supervisor)->run(); !ran) {
+        log::error("{}", ran.error().message);
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}

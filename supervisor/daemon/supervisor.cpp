@@ -1,0 +1,147 @@
+#include "supervisor/daemon/supervisor.hpp"
+
+#include "preload/report.h"
+#include "supervisor/base/escape.hpp"
+#include "supervisor/base/unix_socket.hpp"
+#include "supervisor/daemon/sd_notify.hpp"
+
+#include <csignal>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace livesock {
+
+Supervisor::Supervisor(RuntimeDir directory, SupervisorOptions options, Config config,
+                       SupervisorLock lock, EventLoop loop)
+    : directory_(std::move(directory))
+    , options_(std::move(options))
+    , config_(std::move(config))
+    , lock_(std::move(lock))
+    , loop_(std::move(loop))
+    , publisher_(directory_)
+    , agents_(loop_, config_.probe, publisher_)
+    , terminated_(loop_.on_signal(SIGTERM, [this] { stop(); }))
+    , interrupted_(loop_.on_signal(SIGINT, [this] { stop(); }))
+    , hung_up_(loop_.on_signal(SIGHUP, [this] { on_hangup(); })) {}
+
+Result<std::unique_ptr<Supervisor>> Supervisor::create(RuntimeDir directory,
+                                                       SupervisorOptions options) {
+    Result<Config> config = load_config(options.config_path, options.config_must_exist);
+    if (!config)
+        return config.error();
+    Result<SupervisorLock> lock = SupervisorLock::acquire(directory);
+    if (!lock)
+        return lock.error();
+    Result<EventLoop> loop = EventLoop::create();
+    if (!loop)
+        return loop.error();
+    std::unique_ptr<Supervisor> supervisor(
+        new Supervisor(std::move(directory), std::move(options), std::move(*config),
+                       std::move(*lock), std::move(*loop)));
+    if (Result<void> listening = supervisor->listen(); !listening)
+        return listening.error();
+    return supervisor;
+}
+
+Result<void> Supervisor::listen() {
+    const std::string agent_path = directory_.entry(agent_socket_name);
+    Result<UniqueFd> agent_socket = take_passed_socket(agent_path);
+    if (!agent_socket)
+        return agent_socket.error();
+    agent_socket_is_passed_ = static_cast<bool>(*agent_socket);
+    if (!agent_socket_is_passed_)
+        agent_socket = listen_at(agent_path);
+    if (!agent_socket)
+        return agent_socket.error();
+    agents_.never_use(agent_path);
+    proxy_ = std::make_unique<Proxy>(loop_, agents_, config_.proxy, std::move(*agent_socket));
+    Result<UniqueFd> control_socket = listen_at(directory_.entry(control_socket_name));
+    if (!control_socket)
+        return control_socket.error();
+    ControlHost& host = *this;
+    control_ = std::make_unique<ControlServer>(host, std::move(*control_socket));
+    apply(config_);
+    return discover();
+}
+
+Result<void> Supervisor::discover() {
+    Result<std::unique_ptr<Discovery>> discovery =
+        Discovery::create(loop_, config_.discovery, directory_inputs().home,
+                          [this](const std::string& path, Origin origin) {
+                              const Result<Candidate*> added = agents_.add(path, origin);
+                              if (!added)
+                                  log::debug("passed over: {}", added.error().message);
+                          });
+    if (!discovery)
+        return discovery.error();
+    discovery_ = std::move(*discovery);
+    return {};
+}
+
+void Supervisor::apply(const Config& config) {
+    log::set_level(options_.log_level.value_or(config.log_level));
+    agents_.apply(config.probe);
+    proxy_->apply(config.proxy);
+}
+
+Result<void> Supervisor::run() {
+    terminated_.resume();
+    interrupted_.resume();
+    hung_up_.resume();
+    log::info("livesockd {} serves '{}'", LIVESOCK_VERSION, directory_.entry(agent_socket_name));
+    notify_service_manager("READY=1");
+    return loop_.run();
+}
+
+Result<void> Supervisor::reload() {
+    Result<Config> config = load_config(options_.config_path, options_.config_must_exist);
+    if (!config) {
+        log::warning("{}; the former configuration stays in force", config.error().message);
+        return config.error();
+    }
+    const bool discovers_otherwise = !(config->discovery == config_.discovery);
+    config_ = std::move(*config);
+    apply(config_);
+    log::info("the configuration was read again");
+    return discovers_otherwise ? discover() : Result<void>();
+}
+
+void Supervisor::on_hangup() {
+    // reload() has logged what is wrong.
+    notify_service_manager("RELOADING=1");
+    [[maybe_unused]] const Result<void> reloaded = reload();
+    notify_service_manager("READY=1");
+}
+
+void Supervisor::stop() {
+    log::info("stopping");
+    notify_service_manager("STOPPING=1");
+    loop_.stop();
+}
+
+/// The names go first, while we hold the lock: a successor cannot have made them.
+Supervisor::~Supervisor() {
+    publisher_.publish(std::nullopt);
+    if (control_)
+        ::unlink(directory_.entry(control_socket_name).c_str());
+    if (!proxy_)
+        return;
+    if (!agent_socket_is_passed_)
+        ::unlink(directory_.entry(agent_socket_name).c_str());
+    proxy_->shut_down();
+}
+
+SupervisorFacts Supervisor::facts() const {
+    return {.directory = directory_.path(),
+            .agent_socket = directory_.entry(agent_socket_name),
+            .config = ::access(options_.config_path.c_str(), F_OK) == 0 ? options_.config_path
+                                                                        : std::string(),
+            .log_file = options_.log_file,
+            .started = started_,
+            .clients = proxy_->clients(),
+            .answered = proxy_->statistics().answered,
+            .failed = proxy_->statistics().failed};
+}
+
+} // namespace livesock
