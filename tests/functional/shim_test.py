@@ -571,6 +571,21 @@ class RealPrograms(ShimTest):
         self.assertNotIn(str(self.stable), tries)
 
 
+class Installation(ShimTest):
+    def test_a_new_file_takes_the_old_ones_place_and_leaves_it_to_those_who_mapped_it(self):
+        installed = self.base / "lib/livesock" / SHIM.name
+        env = {"PATH": "/usr/bin:/bin", "MESON_INSTALL_DESTDIR_PREFIX": str(self.base)}
+        command = [ROOT / "preload/install.sh", SHIM, "lib/livesock"]
+        subprocess.run(command, env=env, check=True, timeout=TIMEOUT)
+        with open(installed, "rb") as old:
+            subprocess.run(command, env=env, check=True, timeout=TIMEOUT)
+            self.assertNotEqual(os.fstat(old.fileno()).st_ino, installed.stat().st_ino)
+            self.assertEqual(old.read(), SHIM.read_bytes())
+        self.assertEqual(installed.read_bytes(), SHIM.read_bytes())
+        self.assertEqual(stat.S_IMODE(installed.stat().st_mode), 0o644)
+        self.assertEqual(os.listdir(installed.parent), [SHIM.name])
+
+
 class Unnoticed(ShimTest):
     def test_it_prints_nothing_and_opens_nothing(self):
         script = "ls -l /proc/self/fd | wc -l; env | grep -c LIVESOCK"
