@@ -54,7 +54,7 @@ ConnectFunction find_next_connect() {
     if (dlsym != nullptr) {
         // RTLD_NEXT means "after the object that calls": never make this a tail call.
         void* found = dlsym(RTLD_NEXT, "connect");
-        // A library that replaces dlsym() itself may look for what comes after *it*: that can be us.
+        // A library that replaces dlsym() may look for what comes after *it*: that can be us.
         if (found != nullptr && found != reinterpret_cast<void*>(&own_connect))
             return reinterpret_cast<ConnectFunction>(found);
     }
@@ -72,8 +72,7 @@ ConnectFunction find_next_connect() {
 
 } // namespace
 
-extern "C" [[gnu::visibility("default")]] int connect(int fd, const sockaddr* addr,
-                                                      socklen_t len) {
+extern "C" [[gnu::visibility("default")]] int connect(int fd, const sockaddr* addr, socklen_t len) {
     // A library initialised before this one may connect: it finds the next one by itself.
     const ConnectFunction next = next_connect != nullptr ? next_connect : find_next_connect();
     if (!redirection.may_concern(len))

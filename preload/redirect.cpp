@@ -43,9 +43,9 @@ bool ends_like(const char* path, const char* pattern) {
 }
 
 bool has_shape_of_forwarded(const char* path) {
-    return matches(path, "/tmp/ssh-*/agent.*")             // sshd before OpenSSH 10.1
-           || ends_like(path, "/.ssh/agent/s.*.sshd.*")    // since then; an agent's own: s.*.agent.*
-           || ends_like(path, "/vscode-ssh-auth-*");       // VS Code's server
+    // sshd before OpenSSH 10.1; since then (an agent's own: s.*.agent.*); VS Code's server.
+    return matches(path, "/tmp/ssh-*/agent.*") || ends_like(path, "/.ssh/agent/s.*.sshd.*") ||
+           ends_like(path, "/vscode-ssh-auth-*");
 }
 
 /// The value of `name`, as getenv() finds it, or null.
@@ -147,8 +147,7 @@ int Redirection::connect(ConnectFunction next, int& error, int fd, const sockadd
                          socklen_t len) const {
     const int error_before = error;
     const int result = next(fd, addr, len);
-    if (result != -1 || !nobody_there(error) || !may_concern(len) ||
-        !names_startup_path(addr, len))
+    if (result != -1 || !nobody_there(error) || !may_concern(len) || !names_startup_path(addr, len))
         return result;
 
     const int first_error = error;

@@ -31,7 +31,8 @@ sockaddr_un unix_address(const std::string& path) {
 }
 
 /// Nanoseconds a call, over `count` calls.
-template <typename Call> double time_of(int count, const Call& call) {
+template <typename Call>
+double time_of(int count, const Call& call) {
     const auto start = std::chrono::steady_clock::now();
     for (int i = 0; i < count; ++i)
         call();
@@ -59,7 +60,8 @@ void compare(const char* label, int count, const A& direct, const B& with_shim) 
 
 void on_descriptor(const char* label, int fd, const void* addr, socklen_t len, Connect libc) {
     const auto* any = static_cast<const sockaddr*>(addr);
-    compare(label, 500, [=] { libc(fd, any, len); }, [=] { connect(fd, any, len); });
+    compare(
+        label, 500, [=] { libc(fd, any, len); }, [=] { connect(fd, any, len); });
 }
 
 int measure(const std::string& directory, const std::string& stale) {
@@ -72,8 +74,7 @@ int measure(const std::string& directory, const std::string& stale) {
     const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const sockaddr_un agent = unix_address(directory + "/agent");
     if (bind(listener, reinterpret_cast<const sockaddr*>(&agent), sizeof agent) != 0 ||
-        listen(listener, 64) != 0 ||
-        symlink("agent", (directory + "/live").c_str()) != 0) {
+        listen(listener, 64) != 0 || symlink("agent", (directory + "/live").c_str()) != 0) {
         std::perror("live");
         return 1;
     }
@@ -96,10 +97,12 @@ int measure(const std::string& directory, const std::string& stale) {
         close(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
         close(fd);
     };
-    compare("socket, connect, accept, close: it answers", 50, [&] { whole(libc, agent); },
-            [&] { whole(&connect, agent); });
-    compare("the same, stale path redirected", 50, [&] { whole(libc, agent); },
-            [&] { whole(&connect, gone); });
+    compare(
+        "socket, connect, accept, close: it answers", 50, [&] { whole(libc, agent); },
+        [&] { whole(&connect, agent); });
+    compare(
+        "the same, stale path redirected", 50, [&] { whole(libc, agent); },
+        [&] { whole(&connect, gone); });
     return 0;
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks what liblivesock.so is as a file: every process loads it, so the file itself is a contract.
+"""Checks liblivesock.so as a file: every process loads it, so the file itself is a contract.
 
 usage: shim_elf.py FILE
 

@@ -250,7 +250,7 @@ class NeverRedirected(ShimTest):
                                        directory=directory)
 
     def test_a_path_changed_after_the_start(self):
-        # bash exports a new SSH_AUTH_SOCK to its children only; its own startup path is the old one.
+        # What a shell exports later is its children's startup path, not its own.
         script = ("import os, socket, sys\n"
                   "os.environ['SSH_AUTH_SOCK'] = sys.argv[1]\n"
                   "s = socket.socket(socket.AF_UNIX)\n"
@@ -328,7 +328,8 @@ class Differential(ShimTest):
             # All are the startup path on a stream socket, and all came to the live agent.
             self.assertIn(f": 0 errno={UNTOUCHED} peer=1/", line)
             self.assertIn(str(self.base / "forwarded"), line)
-            self.assertRegex(line, "^(startup type|at the end of memory|unaligned|first, nobody|listener)")
+            self.assertRegex(
+                line, "^(startup type|at the end of memory|unaligned|first, nobody|listener)")
         self.assertEqual(sum(line.startswith("unaligned") for line in changed), 7)
 
 

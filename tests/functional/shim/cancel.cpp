@@ -15,7 +15,8 @@ volatile bool destroyed = false;
 volatile pid_t sleeper = 0;
 
 struct Owner {
-    explicit Owner(int descriptor) : fd(descriptor) {}
+    explicit Owner(int descriptor)
+        : fd(descriptor) {}
     Owner(const Owner&) = delete;
     Owner& operator=(const Owner&) = delete;
     ~Owner() {

@@ -34,8 +34,7 @@ static void require(int fine, const char* what) {
     }
 }
 
-static void print_name(const char* label, int fd,
-                       int (*get)(int, struct sockaddr*, socklen_t*)) {
+static void print_name(const char* label, int fd, int (*get)(int, struct sockaddr*, socklen_t*)) {
     union {
         struct sockaddr_storage storage;
         struct sockaddr_un un;
@@ -137,9 +136,11 @@ static void all_lengths(const char* label, int type, const char* path) {
 }
 
 static void paths(void) {
-    static const char* const names[] = {"listening", "seqpacket", "datagram", "refused", "absent",
-                                        "file",      "file/below", "loop",    "to-listening", "."};
-    static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM | SOCK_NONBLOCK};
+    static const char* const names[] = {"listening",    "seqpacket", "datagram",   "refused",
+                                        "absent",       "file",      "file/below", "loop",
+                                        "to-listening", "."};
+    static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET,
+                                SOCK_STREAM | SOCK_NONBLOCK};
     for (size_t t = 0; t < sizeof types / sizeof *types; ++t) {
         for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
             char path[108];
@@ -171,7 +172,8 @@ static void paths(void) {
          PATH_OFFSET + 1 + (socklen_t)strlen(startup));
     const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     require(bind(listener, (struct sockaddr*)&abstract,
-                 PATH_OFFSET + 1 + (socklen_t)strlen(startup)) == 0, "bind abstract");
+                 PATH_OFFSET + 1 + (socklen_t)strlen(startup)) == 0,
+            "bind abstract");
     require(listen(listener, 5) == 0, "listen");
     once("abstract", AF_UNIX, SOCK_STREAM, &abstract, PATH_OFFSET + 1 + (socklen_t)strlen(startup));
     once("abstract, other length", AF_UNIX, SOCK_STREAM, &abstract, sizeof abstract);
@@ -181,8 +183,8 @@ static void paths(void) {
 static void bad_pointers(void) {
     static const socklen_t lengths[] = {0, 1, 2, 16, 110, 111, 128, 129, (socklen_t)-1};
     const long page = sysconf(_SC_PAGESIZE);
-    char* pages = mmap(NULL, (size_t)page * 2, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char* pages =
+        mmap(NULL, (size_t)page * 2, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     require(pages != MAP_FAILED && munmap(pages + page, (size_t)page) == 0, "mmap");
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; ++i) {
         once("NULL", AF_UNIX, SOCK_STREAM, NULL, lengths[i]);

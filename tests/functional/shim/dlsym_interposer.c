@@ -1,5 +1,5 @@
-// A preload in front of the shim that replaces dlsym(), as overlays and profilers do: RTLD_NEXT then
-// means "after this library", and the next connect after it is the shim's own.
+// A preload in front of the shim that replaces dlsym(), as overlays and profilers do: RTLD_NEXT
+// then means "after this library", and the next connect after it is the shim's own.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 

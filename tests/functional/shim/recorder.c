@@ -27,8 +27,8 @@ int connect(int fd, const struct sockaddr* addr, socklen_t len) {
     char line[256];
     const int size = snprintf(line, sizeof line, "%s %d %d\n", name, result, error);
     const char* path = getenv("RECORD");
-    const int file = open(path != NULL ? path : "/dev/null", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
-                          0600);
+    const int file =
+        open(path != NULL ? path : "/dev/null", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (write(file, line, (size_t)size) != size)
         abort();
     close(file);

@@ -94,7 +94,9 @@ struct Fixture {
         arm(redirection, {"SSH_AUTH_SOCK=" + stale, "LIVESOCK_DIR=" + directory});
     }
 
-    int connect(const Address& address, int fd = 7) { return connect(address.get(), address.len, fd); }
+    int connect(const Address& address, int fd = 7) {
+        return connect(address.get(), address.len, fd);
+    }
     int connect(const sockaddr* addr, socklen_t len, int fd = 7) {
         return redirection.connect(&FakeKernel::connect, FakeKernel::error_number, fd, addr, len);
     }
@@ -158,7 +160,8 @@ TEST_CASE("only the shapes of a forwarded agent socket, or agent.sock itself, ar
 
 TEST_CASE("without LIVESOCK_DIR, with an empty, a relative or a too long one it is not armed") {
     Redirection redirection;
-    arm(redirection, {"SSH_AUTH_SOCK=" + stale, "XLIVESOCK_DIR=/a", "LIVESOCK_DIRS=/a"});
+    arm(redirection, {"SSH_AUTH_SOCK=" + stale, "LIVESOCK_DIRS/a=", "XLIVESOCK_DIR=/a",
+                      "LIVESOCK_DIRS=/a", "LIVESOCK_DIR"});
     CHECK_FALSE(redirection.may_concern(sizeof(sockaddr_un)));
     CHECK_FALSE(arms(stale, ""));
     CHECK_FALSE(arms(stale, "relative/directory"));
@@ -177,7 +180,8 @@ TEST_CASE("without SSH_AUTH_SOCK it is not armed; of two the first counts, as fo
     CHECK_FALSE(without.may_concern(sizeof(sockaddr_un)));
 
     Redirection twice;
-    arm(twice, {"SSH_AUTH_SOCK=/nonexistent", "SSH_AUTH_SOCK=" + stale, "LIVESOCK_DIR=" + directory});
+    arm(twice,
+        {"SSH_AUTH_SOCK=/nonexistent", "SSH_AUTH_SOCK=" + stale, "LIVESOCK_DIR=" + directory});
     CHECK_FALSE(twice.may_concern(sizeof(sockaddr_un)));
 }
 
@@ -254,8 +258,9 @@ TEST_CASE_FIXTURE(Fixture, "the addresses of a redirection are paths with their 
 
 TEST_CASE_FIXTURE(Fixture, "any other error is an answer, and stays") {
     FakeKernel::answers[live] = 0;
-    for (const int error : {EAGAIN, EINTR, EINPROGRESS, EALREADY, EISCONN, EPROTOTYPE, EACCES, EPERM,
-                            EBADF, EFAULT, EINVAL, ENOTSOCK, ELOOP, ENAMETOOLONG, ETIMEDOUT}) {
+    for (const int error :
+         {EAGAIN, EINTR, EINPROGRESS, EALREADY, EISCONN, EPROTOTYPE, EACCES, EPERM, EBADF, EFAULT,
+          EINVAL, ENOTSOCK, ELOOP, ENAMETOOLONG, ETIMEDOUT}) {
         CAPTURE(error);
         FakeKernel::calls.clear();
         FakeKernel::answers[stale] = error;
@@ -358,7 +363,8 @@ TEST_CASE("not armed, everything passes as it is") {
     FakeKernel::calls.clear();
     FakeKernel::answers = {{live, 0}};
     const Address address(stale);
-    for (const socklen_t len : {socklen_t{0}, socklen_t{2}, address.len, static_cast<socklen_t>(-1)})
+    for (const socklen_t len :
+         {socklen_t{0}, socklen_t{2}, address.len, static_cast<socklen_t>(-1)})
         CHECK_FALSE(redirection.may_concern(len));
     CHECK(redirection.connect(&FakeKernel::connect, FakeKernel::error_number, 7, address.get(),
                               address.len) == -1);
