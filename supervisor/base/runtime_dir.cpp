@@ -46,6 +46,15 @@ bool refuses_sockets(int code) {
     return code == EPERM || code == EOPNOTSUPP || code == ENOSYS || code == EINVAL;
 }
 
+/// Under the lock: a supervisor that starts at the same time would use the same name.
+Result<void> try_socket(const RuntimeDir& directory) {
+    const std::string trial = directory.entry("trial.sock");
+    if (Result<UniqueFd> listening = listen_at(trial); !listening)
+        return listening.error();
+    ::unlink(trial.c_str());
+    return {};
+}
+
 } // namespace
 
 std::string environment(const char* name) {
@@ -118,26 +127,7 @@ Result<RuntimeDir> RuntimeDir::make(const std::string& path) {
     const Result<UniqueFd> checked = open_private_directory(path);
     if (!checked)
         return checked.error();
-    RuntimeDir directory(path);
-    const std::string trial = directory.entry("trial.sock");
-    if (Result<UniqueFd> listening = listen_at(trial); !listening) {
-        const Error& error = listening.error();
-        return Error{error.message, refuses_sockets(error.code) ? EOPNOTSUPP : error.code};
-    }
-    ::unlink(trial.c_str());
-    return directory;
-}
-
-Result<RuntimeDir> RuntimeDir::make_first(const std::vector<std::string>& choices) {
-    Error last{"there is no place for the runtime directory: set LIVESOCK_DIR to a directory of "
-               "your own with a path of at most 90 bytes"};
-    for (const std::string& path : choices) {
-        Result<RuntimeDir> made = make(path);
-        if (made || made.error().code != EOPNOTSUPP)
-            return made;
-        last = made.error();
-    }
-    return last;
+    return RuntimeDir(path);
 }
 
 Result<SupervisorLock> SupervisorLock::acquire(const RuntimeDir& directory) {
@@ -158,6 +148,26 @@ Result<SupervisorLock> SupervisorLock::acquire(const RuntimeDir& directory) {
         ::pwrite(fd.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))
         return system_error(fmt::format("cannot write to '{}'", path), errno);
     return SupervisorLock(std::move(fd));
+}
+
+Result<ClaimedDir> claim_first(const std::vector<std::string>& choices) {
+    Error last{"there is no place for the runtime directory: set LIVESOCK_DIR to a directory of "
+               "your own with a path of at most 90 bytes"};
+    for (const std::string& path : choices) {
+        Result<RuntimeDir> directory = RuntimeDir::make(path);
+        if (!directory)
+            return directory.error();
+        Result<SupervisorLock> lock = SupervisorLock::acquire(*directory);
+        if (!lock)
+            return lock.error();
+        Result<void> trial = try_socket(*directory);
+        if (trial)
+            return ClaimedDir{std::move(*directory), std::move(*lock)};
+        if (!refuses_sockets(trial.error().code))
+            return trial.error();
+        last = trial.error();
+    }
+    return last;
 }
 
 } // namespace livesock

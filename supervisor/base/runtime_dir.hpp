@@ -38,16 +38,11 @@ struct DirectoryInputs {
 /// what is wrong with it and what to do; Error::code is ENOENT where there is nothing.
 [[nodiscard]] Result<UniqueFd> open_private_directory(const std::string& path);
 
-/// The runtime directory of a supervisor: exists, is private, takes sockets.
+/// The runtime directory of a supervisor: it exists and is private.
 class RuntimeDir {
   public:
     /// Makes `path` and its parents (mode 0700) where they are missing and checks it.
-    /// Error::code is EOPNOTSUPP where the file system takes no sockets.
     static Result<RuntimeDir> make(const std::string& path);
-
-    /// The first of `choices` that can be used. A directory that is refused for its owner or mode
-    /// is an error, never a reason to go on to the next.
-    static Result<RuntimeDir> make_first(const std::vector<std::string>& choices);
 
     const std::string& path() const { return path_; }
     /// The absolute path of the entry `name`.
@@ -65,10 +60,23 @@ class SupervisorLock {
     /// Error::code is EWOULDBLOCK where another process holds it; the message names its pid.
     static Result<SupervisorLock> acquire(const RuntimeDir& directory);
 
+    /// Lets a successor begin. Nothing in the directory may be touched afterwards.
+    void release() { fd_.reset(); }
+
   private:
     explicit SupervisorLock(UniqueFd fd)
         : fd_(std::move(fd)) {}
     UniqueFd fd_;
 };
+
+/// A runtime directory, and the right to make sockets in it.
+struct ClaimedDir {
+    RuntimeDir directory;
+    SupervisorLock lock;
+};
+
+/// The first of `choices` whose file system takes sockets. Only that leads on to the next: a
+/// directory that is refused for its owner or mode, or has its supervisor already, is the error.
+[[nodiscard]] Result<ClaimedDir> claim_first(const std::vector<std::string>& choices);
 
 } // namespace livesock

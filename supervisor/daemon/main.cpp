@@ -120,21 +120,22 @@ Result<std::unique_ptr<Supervisor>> start(const Words& words) {
     const Result<std::vector<std::string>> choices = directory_choices(inputs);
     if (!choices)
         return choices.error();
-    Result<RuntimeDir> directory = RuntimeDir::make_first(*choices);
-    if (!directory)
-        return directory.error();
-    if (const std::string preferred = preferred_directory(inputs); directory->path() != preferred)
-        log::warning("'{}' cannot hold sockets (its path is too long, or its file system takes none): "
-                     "the runtime directory is '{}'",
-                     preferred, directory->path());
+    Result<ClaimedDir> claimed = claim_first(*choices);
+    if (!claimed)
+        return claimed.error();
+    const RuntimeDir& directory = claimed->directory;
+    if (const std::string preferred = preferred_directory(inputs); directory.path() != preferred)
+        log::warning("'{}' cannot hold sockets (its path is too long, or its file system takes "
+                     "none): the runtime directory is '{}'",
+                     preferred, directory.path());
     SupervisorOptions options = words.options;
     if (words.daemon) {
-        options.log_file = directory->entry(log_name);
+        options.log_file = directory.entry(log_name);
         if (Result<void> opened = log::open_file(options.log_file); !opened)
             return opened.error();
         log::set_style(log::Style::timestamp);
     }
-    return Supervisor::create(std::move(*directory), std::move(options));
+    return Supervisor::create(std::move(*claimed), std::move(options));
 }
 
 } // namespace

@@ -12,12 +12,12 @@
 
 namespace livesock {
 
-Supervisor::Supervisor(RuntimeDir directory, SupervisorOptions options, Config config,
-                       SupervisorLock lock, EventLoop loop)
-    : directory_(std::move(directory))
+Supervisor::Supervisor(ClaimedDir claimed, SupervisorOptions options, Config config,
+                       EventLoop loop)
+    : directory_(std::move(claimed.directory))
     , options_(std::move(options))
     , config_(std::move(config))
-    , lock_(std::move(lock))
+    , lock_(std::move(claimed.lock))
     , loop_(std::move(loop))
     , publisher_(directory_)
     , agents_(loop_, config_.probe, publisher_)
@@ -25,20 +25,17 @@ Supervisor::Supervisor(RuntimeDir directory, SupervisorOptions options, Config c
     , interrupted_(loop_.on_signal(SIGINT, [this] { stop(); }))
     , hung_up_(loop_.on_signal(SIGHUP, [this] { on_hangup(); })) {}
 
-Result<std::unique_ptr<Supervisor>> Supervisor::create(RuntimeDir directory,
+Result<std::unique_ptr<Supervisor>> Supervisor::create(ClaimedDir claimed,
                                                        SupervisorOptions options) {
     Result<Config> config = load_config(options.config_path, options.config_must_exist);
     if (!config)
         return config.error();
-    Result<SupervisorLock> lock = SupervisorLock::acquire(directory);
-    if (!lock)
-        return lock.error();
     Result<EventLoop> loop = EventLoop::create();
     if (!loop)
         return loop.error();
     std::unique_ptr<Supervisor> supervisor(
-        new Supervisor(std::move(directory), std::move(options), std::move(*config),
-                       std::move(*lock), std::move(*loop)));
+        new Supervisor(std::move(claimed), std::move(options), std::move(*config),
+                       std::move(*loop)));
     if (Result<void> listening = supervisor->listen(); !listening)
         return listening.error();
     return supervisor;
@@ -120,16 +117,17 @@ void Supervisor::stop() {
     loop_.stop();
 }
 
-/// The names go first, while we hold the lock: a successor cannot have made them.
+/// The names go while we hold the lock: a successor cannot have made them yet. The lock goes before
+/// the control connections: who waits for our end may start a successor at once.
 Supervisor::~Supervisor() {
     publisher_.publish(std::nullopt);
+    if (proxy_ && !agent_socket_is_passed_)
+        ::unlink(directory_.entry(agent_socket_name).c_str());
     if (control_)
         ::unlink(directory_.entry(control_socket_name).c_str());
-    if (!proxy_)
-        return;
-    if (!agent_socket_is_passed_)
-        ::unlink(directory_.entry(agent_socket_name).c_str());
-    proxy_->shut_down();
+    if (proxy_)
+        proxy_->shut_down();
+    lock_.release();
 }
 
 SupervisorFacts Supervisor::facts() const {

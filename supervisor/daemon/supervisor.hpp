@@ -23,9 +23,8 @@ struct SupervisorOptions {
 
 class Supervisor final : private ControlHost {
   public:
-    /// Takes the runtime directory over and listens in it: when this returns, clients are not
-    /// refused any more. Error: another supervisor runs here, or what is missing.
-    static Result<std::unique_ptr<Supervisor>> create(RuntimeDir directory,
+    /// Listens in the runtime directory: when this returns, clients are not refused any more.
+    static Result<std::unique_ptr<Supervisor>> create(ClaimedDir claimed,
                                                       SupervisorOptions options);
     ~Supervisor();
 
@@ -33,8 +32,7 @@ class Supervisor final : private ControlHost {
     Result<void> run();
 
   private:
-    Supervisor(RuntimeDir directory, SupervisorOptions options, Config config, SupervisorLock lock,
-               EventLoop loop);
+    Supervisor(ClaimedDir claimed, SupervisorOptions options, Config config, EventLoop loop);
 
     Result<void> listen();
     Result<void> discover();
