@@ -50,3 +50,19 @@ one_at_a_time() {
         "$@" 7<&-
     ) 7<"$root"
 }
+
+programs='livesock livesockd preload/liblivesock.so'
+
+# build_programs: what is needed to run livesock, in $build. A build directory that is there keeps its
+# options: ninja itself notices changes.
+# shellcheck disable=SC2086 # a list of words
+build_programs() {
+    if [ ! -e "$build/build.ninja" ] || ! configured_for_this_checkout "$build"; then
+        configure "$build" || return
+    fi
+    case $(ninja -C "$build" -n $programs 2>&1) in
+        *'no work to do'*) return 0 ;;
+    esac
+    say "building in $build"
+    compile "$build" $programs
+}
