@@ -1,0 +1,92 @@
+"""The base of every functional test: a fresh sandbox before it, nothing left after it, logs when it fails."""
+
+import os
+import sys
+import unittest
+
+from . import isolation
+from .agent import Agent
+from .sandbox import BUILD, LIVESOCK, ROOT, Sandbox
+from .sshd import Login, Sshd
+from .tmux import Tmux
+
+_place = None
+
+
+class Case(unittest.TestCase):
+    """A test with a sandbox. What `keep` is given is closed when the test ends, the latest first."""
+
+    longMessage = True
+
+    def run(self, result=None):
+        """Runs the test in a new sandbox."""
+        self.sandbox = Sandbox(_place)
+        super().run(result)
+
+    def setUp(self):
+        self.addCleanup(self._check_that_nothing_is_left)
+
+    def _check_that_nothing_is_left(self):
+        left = self.sandbox.settle()
+        self.sandbox.remove()
+        self.assertEqual(left, [], "left behind")
+
+    def keep(self, thing):
+        """Takes care of closing `thing`, and returns it."""
+        self.addCleanup(thing.close)
+        return thing
+
+    def agent(self, *keys, **options):
+        """A real ssh-agent with these keys."""
+        return self.keep(Agent(self.sandbox, *keys, **options))
+
+    def sshd(self, *authorized):
+        """A real sshd."""
+        return self.keep(Sshd(self.sandbox, *authorized))
+
+    def login(self, sshd, agent, **options):
+        """A login with the agent forwarded."""
+        return self.keep(Login(self.sandbox, sshd, agent.path, **options))
+
+    def tmux(self):
+        """A private tmux server (not yet started)."""
+        return self.keep(Tmux(self.sandbox))
+
+    def run_program(self, *argv, **options):
+        """Runs a program in the sandbox's environment."""
+        return self.sandbox.run(*argv, **options)
+
+    def livesock(self, *words, **options):
+        """Runs livesock with these words."""
+        return self.sandbox.run(LIVESOCK, *words, **options)
+
+
+def root_only(test):
+    """Marks a test that needs a second uid to play the stranger."""
+    return unittest.skipUnless(os.getuid() == 0, "needs root: an ordinary user has no second uid")(test)
+
+
+class _Report(unittest.TextTestResult):
+    """Shows the logs of a test that failed while they are still there."""
+
+    def _show_logs(self, test):
+        if isinstance(getattr(test, "sandbox", None), Sandbox) and os.path.isdir(test.sandbox.path):
+            self.stream.writeln(f"\nlogs of {test}:\n{test.sandbox.report()}")
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self._show_logs(test)
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self._show_logs(test)
+
+
+def main():
+    """Runs the tests of the calling file, with the words on the command line as unittest understands them."""
+    global _place
+    kept = [ROOT, BUILD] + ([os.environ["TMPDIR"]] if "TMPDIR" in os.environ else [])
+    _place = isolation.enter(kept)
+    os.umask(0o022)
+    runner = unittest.TextTestRunner(resultclass=_Report, verbosity=2)
+    unittest.main(module="__main__", testRunner=runner, argv=sys.argv)
