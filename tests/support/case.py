@@ -6,8 +6,10 @@ import unittest
 
 from . import isolation
 from .agent import Agent
+from .fake_agent import FakeAgent
 from .sandbox import BUILD, LIVESOCK, ROOT, Sandbox
 from .sshd import Login, Sshd
+from .supervisor import Control, Supervisor
 from .tmux import Tmux
 
 _place = None
@@ -51,6 +53,40 @@ class Case(unittest.TestCase):
     def tmux(self):
         """A private tmux server (not yet started)."""
         return self.keep(Tmux(self.sandbox))
+
+    def fake_agent(self, *comments, **options):
+        """An agent that misbehaves on demand."""
+        return self.keep(FakeAgent(self.sandbox, *comments, **options))
+
+    def supervisor(self, config="", **options):
+        """livesockd in the foreground, serving."""
+        return self.keep(Supervisor(self.sandbox, config, **options))
+
+    def in_agents(self, name):
+        """A name in the directory whose sockets `only_agents()` makes known."""
+        return os.path.join(self.sandbox.directory("agents"), name)
+
+    def only_agents(self, more=""):
+        """A config with one source of agents, the directory of `in_agents()`; `more` is further TOML."""
+        return f'[discovery]\nforwarded = false\nglobs = ["{self.sandbox.directory("agents")}/*"]\n{more}'
+
+    def configure(self, text):
+        """Writes livesock.toml at the usual place, and returns its path."""
+        return self.sandbox.file("home/.config/livesock/livesock.toml", text)
+
+    @property
+    def agent_sock(self):
+        """The stable socket of the sandbox."""
+        return os.path.join(self.sandbox.livesock_dir, "agent.sock")
+
+    def ask(self, command, **members):
+        """A control request to the sandbox's supervisor, whoever started it."""
+        with Control(os.path.join(self.sandbox.livesock_dir, "control.sock")) as control:
+            return control.ask(command, **members)
+
+    def stop_at_the_end(self):
+        """Cares for a supervisor that a command is going to start in the background."""
+        self.addCleanup(self.livesock, "stop")
 
     def run_program(self, *argv, **options):
         """Runs a program in the sandbox's environment."""

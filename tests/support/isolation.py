@@ -134,7 +134,7 @@ def _make_private(kept):
 
 
 def _works(kept):
-    """Whether all of it is allowed, tried in a child: half a namespace would be worse than none. (True, "") or why not."""
+    """(True, "ok") where all of it is allowed, else (False, why): tried in a child, as half of it would be worse."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:

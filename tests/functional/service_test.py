@@ -1,0 +1,110 @@
+"""The supervisor as a unit of systemd: readiness, sockets handed over, lines for the journal."""
+
+import os
+import socket
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+
+from support import wire
+from support.case import main
+from support.cases import DaemonCase
+from support.sandbox import LIVESOCKD, remove
+from support.waiting import eventually
+
+
+class ServiceManagerTest(DaemonCase):
+    """As a unit of systemd."""
+
+    def test_it_says_ready_when_it_serves(self):
+        path = os.path.join(self.sandbox.path, "notify")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.bind(path)
+            self.addCleanup(remove, path)
+            notify.settimeout(5)
+            daemon = self.supervisor(wait=False, NOTIFY_SOCKET=path)
+            said = notify.recv(4096).decode()
+            self.assertIn("READY=1", said.split("\n"))
+            self.assertTrue(wire.accepts(daemon.agent_sock))
+            self.assertTrue(daemon.answers())
+
+    def test_it_says_ready_to_an_abstract_socket(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            name = f"livesock-test-{os.getpid()}"
+            notify.bind("\0" + name)
+            notify.settimeout(5)
+            self.supervisor(wait=False, NOTIFY_SOCKET="@" + name)
+            self.assertIn("READY=1", notify.recv(4096).decode())
+
+    def activated(self, names=None, at=None):
+        """A supervisor that was handed a listening socket at `at`; returns it and the socket's path."""
+        path = at or os.path.join(self.sandbox.directory("systemd"), "agent.sock")
+        self.sandbox.directory("run")
+        listener = self.keep(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        listener.bind(path)
+        self.addCleanup(remove, path)
+        os.chmod(path, 0o600)
+        listener.listen(64)
+        handed = listener.fileno()
+        wrapper = ("import os,sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID'] = str(os.getpid()); "
+                   "os.execv(sys.argv[2], sys.argv[2:])")
+        more = {"LISTEN_FDNAMES": names} if names else {}
+        daemon = self.supervisor(program=sys.executable, words=("-c", wrapper, str(handed), LIVESOCKD),
+                                 pass_fds=(handed,), LISTEN_FDS="1", config=self.only_agents(), **more)
+        return daemon, path
+
+    def test_a_socket_handed_over_is_served(self):
+        for names in (None, "agent"):
+            with self.subTest(names=names):
+                agent = self.agent("alice", path=self.in_agents("one"))
+                daemon, path = self.activated(names)
+                daemon.wait_for_live(agent.path)
+                self.assertEqual(wire.comments(path), ["alice"])
+                self.assertEqual(daemon.stop(), 0)
+                self.assertTrue(os.path.lexists(path), "the socket belongs to the service manager")
+                remove(path)
+                agent.close()
+
+    def test_a_socket_handed_over_at_the_usual_place_is_served_and_kept(self):
+        agent = self.agent("alice", path=self.in_agents("one"))
+        daemon, path = self.activated(at=os.path.join(self.sandbox.directory("run"), "agent.sock"))
+        daemon.wait_for_live(agent.path)
+        self.assertEqual(wire.comments(path), ["alice"])
+        self.assertEqual(daemon.stop(), 0)
+        self.assertTrue(os.path.lexists(path))
+
+    def test_descriptors_meant_for_another_process_are_left_alone(self):
+        daemon = self.supervisor(LISTEN_FDS="1", LISTEN_PID="1")
+        self.assertTrue(wire.accepts(daemon.agent_sock))
+
+    def test_lines_carry_a_priority_for_the_journal_and_for_nobody_else(self):
+        plain = self.supervisor()
+        self.assertNotRegex(plain.log, r"(?m)^<\d>")
+        self.assertEqual(plain.stop(), 0)
+        name = os.path.join(self.sandbox.logs, "journal")
+        with open(name, "wb") as file:
+            told = os.fstat(file.fileno())
+            child = self.keep(_Ended(subprocess.Popen(
+                [LIVESOCKD], stderr=file, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                env=self.sandbox.environment(JOURNAL_STREAM=f"{told.st_dev}:{told.st_ino}"))))
+        eventually(lambda: self.sandbox.log("journal"), 5, "a line")
+        child.close()
+        for line in self.sandbox.log("journal").splitlines():
+            self.assertRegex(line, r"^<[0-7]>")
+
+
+class _Ended:
+    """A process that is ended by SIGTERM."""
+
+    def __init__(self, process):
+        self._process = process
+
+    def close(self):
+        """Ends it."""
+        self._process.terminate()
+        self._process.wait(5)
+
+
+if __name__ == "__main__":
+    main()
