@@ -31,6 +31,7 @@ class GarbageTest(TmpCase):
             os.chmod(agents, 0o700)
             os.chmod(os.path.dirname(agents), 0o700)
             make(os.path.join(agents, f"s.0123.sshd.{kind}"))
+            self.addCleanup(remove, os.path.join(agents, f"s.0123.sshd.{kind}"))
         self.session_directory("ssh-line\nbreak")
         self.session_directory("ssh-")
         self.session_directory("ssh-" + "y" * 240)
@@ -78,7 +79,8 @@ class GarbageTest(TmpCase):
         self.daemon = self.supervisor()
         path = os.path.join(self.session_directory(), "agent.7\n<0>forged")
         self.fake_agent("carol", path=path)
-        self.check_a_new_agent_is_found()
+        fake = self.fake_agent("new", path=os.path.join(self.session_directory("ssh-other"), "agent.8"))
+        self.daemon.wait_for_state(fake.path, "live")
         self.assertNotRegex(self.daemon.log, r"(?m)^<0>forged")
 
     def test_the_sockets_of_killed_sessions_are_not_live(self):

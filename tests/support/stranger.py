@@ -30,8 +30,15 @@ if what == "serve":
     s.listen(64)
     while True:
         c, _ = s.accept()
-        while c.recv(65536):
-            c.sendall(bytes([0, 0, 0, 5, 12, 0, 0, 0, 0]))
+        data = b""
+        while True:
+            more = c.recv(65536)
+            if not more:
+                break
+            data += more
+            while len(data) >= 4 and len(data) >= 4 + int.from_bytes(data[:4], "big"):
+                data = data[4 + int.from_bytes(data[:4], "big"):]
+                c.sendall(bytes([0, 0, 0, 5, 12, 0, 0, 0, 0]))
 ctypes.CDLL(None).setfsuid(0)
 s.settimeout(5)
 try:
