@@ -1,0 +1,50 @@
+#include "supervisor/daemon/socket_glob.hpp"
+
+namespace livesock {
+namespace {
+
+/// `path` as a glob(7) pattern that matches it and nothing else.
+std::string literal_glob(std::string_view path) {
+    std::string pattern;
+    for (const char c : path) {
+        if (std::string_view("*?[\\").find(c) != std::string_view::npos)
+            pattern += '\\';
+        pattern += c;
+    }
+    return pattern;
+}
+
+/// Whether a shell would replace something behind a "$" of `pattern`; a "\$" is a dollar sign.
+bool has_variable(std::string_view pattern) {
+    for (std::size_t i = 0; i < pattern.size(); ++i) {
+        if (pattern[i] == '\\')
+            ++i;
+        else if (pattern[i] == '$')
+            return true;
+    }
+    return false;
+}
+
+} // namespace
+
+Result<std::string> absolute_glob(std::string_view pattern, const std::string& home) {
+    if (pattern.find('\0') != std::string_view::npos)
+        return Error{"a path without NUL characters"};
+    if (has_variable(pattern))
+        return Error{"a path without variables, which are not replaced (a dollar sign is '\\$')"};
+    if (pattern.ends_with('/'))
+        return Error{"a path that ends in the name of a socket"};
+    if (pattern.starts_with("~/")) {
+        if (home.starts_with('/'))
+            return literal_glob(home) + std::string(pattern.substr(1));
+        return Error{"an absolute path, for the home directory is not known"};
+    }
+    if (pattern.starts_with('~'))
+        return Error{
+            "an absolute path: of all '~' only \"~/\", the own home directory, is replaced"};
+    if (!pattern.starts_with('/'))
+        return Error{"an absolute path, or one that begins with \"~/\""};
+    return std::string(pattern);
+}
+
+} // namespace livesock

@@ -1,0 +1,287 @@
+#include "supervisor/daemon/config.hpp"
+
+#include "tests/support/temp_dir.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cerrno>
+#include <initializer_list>
+
+#include <fmt/format.h>
+
+using namespace livesock;
+using namespace std::chrono_literals;
+
+namespace {
+
+Result<Config> parse(std::string_view text) {
+    return parse_config(text, "livesock.toml", "/home/ann");
+}
+
+Config accepted(std::string_view text) {
+    const Result<Config> config = parse(text);
+    REQUIRE_MESSAGE(config.ok(), (config.ok() ? "" : config.error().message));
+    return *config;
+}
+
+std::string refused(std::string_view text) {
+    const Result<Config> config = parse(text);
+    REQUIRE_MESSAGE(!config.ok(), text);
+    return config.error().message;
+}
+
+bool contains(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
+
+/// Checks that `text` is refused at `place` ("LINE:COLUMN" or "LINE:") for what `parts` say.
+void check_refused(std::string_view text, const std::string& place,
+                   std::initializer_list<std::string_view> parts) {
+    const std::string message = refused(text);
+    CHECK_MESSAGE(message.starts_with("livesock.toml:" + place), message);
+    for (const std::string_view part : parts)
+        CHECK_MESSAGE(contains(message, part), message, " lacks: ", part);
+    CHECK_MESSAGE(!contains(message, "\n"), message);
+}
+
+} // namespace
+
+TEST_CASE("an empty configuration is the default one") {
+    CHECK(accepted("") == Config{});
+    CHECK(accepted("# nothing\n\n[probe]\n[log]\n") == Config{});
+}
+
+TEST_CASE("every key is read") {
+    const Config config = accepted(R"(
+        [discovery]
+        forwarded = false
+        globs = ["/run/user/*/agent", "~/.agents/*.sock"]
+        [probe]
+        interval = "1m"
+        timeout = "250ms"
+        hung_after = "3s"
+        [selection]
+        policy = "newest"
+        [proxy]
+        grace = "0s"
+        list_timeout = "6s"
+        sign_timeout = "2m"
+        max_clients = 7
+        [log]
+        level = "debug"
+    )");
+    CHECK_FALSE(config.discovery.forwarded);
+    CHECK(config.discovery.globs ==
+          std::vector<std::string>{"/run/user/*/agent", "/home/ann/.agents/*.sock"});
+    CHECK(config.probe.interval == 1min);
+    CHECK(config.probe.timeout == 250ms);
+    CHECK(config.probe.hung_after == 3s);
+    CHECK(config.selection.policy == SelectionPolicy::newest);
+    CHECK(config.proxy.grace == 0s);
+    CHECK(config.proxy.list_timeout == 6s);
+    CHECK(config.proxy.sign_timeout == 2min);
+    CHECK(config.proxy.max_clients == 7);
+    CHECK(config.log_level == log::Level::debug);
+}
+
+TEST_CASE("the manual's example says the defaults") {
+    CHECK(accepted(R"(
+        [discovery]
+        forwarded = true
+        globs = []
+        [probe]
+        interval = "30s"
+        timeout = "2s"
+        hung_after = "10s"
+        [selection]
+        policy = "newest"
+        [proxy]
+        grace = "2s"
+        list_timeout = "5s"
+        sign_timeout = "60s"
+        max_clients = 16384
+        [log]
+        level = "info"
+    )") == Config{});
+}
+
+TEST_CASE("dotted keys and inline tables are tables too") {
+    CHECK(accepted("probe.interval = '1s'").probe.interval == 1s);
+    CHECK(accepted("probe = { interval = '1s' }").probe.interval == 1s);
+}
+
+TEST_CASE("an unknown table is refused at its name") {
+    check_refused("\n [prob]\n", "2:3", {"unknown table 'prob'", "did you mean 'probe'?"});
+    check_refused("[[prob]]\n", "1:3", {"unknown table 'prob'"});
+    check_refused("[zzzzzzzz]\n", "1:2",
+                  {"unknown table 'zzzzzzzz'", "discovery, probe, selection, proxy, log"});
+    CHECK_FALSE(contains(refused("[zzzzzzzz]\n"), "did you mean"));
+}
+
+TEST_CASE("an unknown key is refused at its name, with the nearest known one") {
+    check_refused("[probe]\n\n  intervall = '1s'", "3:3",
+                  {"unknown key 'intervall' in [probe]", "did you mean 'interval'?"});
+    check_refused("[probe]\nzzzzzzzz = 1", "2:1",
+                  {"expected one of interval, timeout, hung_after"});
+}
+
+TEST_CASE("a key in the wrong table is sent to the right one") {
+    check_refused("grace = '1s'", "1:1", {"unknown key 'grace'", "did you mean 'proxy.grace'?"});
+    check_refused("[probe]\nlevel = 'info'", "2:1", {"did you mean 'log.level'?"});
+}
+
+TEST_CASE("what should be a table is refused where it is something else") {
+    check_refused("probe = 3", "1:9", {"probe is 3, expected a table: [probe]"});
+    check_refused("[[probe]]", "1:1", {"probe is an array of tables, expected a table: [probe]"});
+}
+
+TEST_CASE("a value of the wrong type is refused at the value") {
+    check_refused("[probe]\ninterval = 30", "2:12", {"probe.interval is 30, expected", "\"30s\""});
+    check_refused("[probe]\ninterval = true", "2:12", {"probe.interval is true"});
+    check_refused("[probe]\ninterval = ['1s']", "2:12", {"probe.interval is an array"});
+    check_refused("[discovery]\nforwarded = 'no'", "2:13", {"is \"no\", expected true or false"});
+    check_refused("[discovery]\nglobs = '/a'", "2:9", {"is \"/a\", expected an array of strings"});
+    check_refused("[discovery]\nglobs = ['/a', 3]", "2:16", {"discovery.globs has 3 in it"});
+    check_refused("[proxy]\nmax_clients = '9'", "2:15", {"is \"9\", expected a whole number"});
+    check_refused("[proxy]\nmax_clients = 1.5", "2:15", {"is a fraction"});
+    check_refused("[log]\nlevel = 2024-01-01", "2:9", {"is a date or time"});
+    check_refused("[log.level]", "1:1", {"log.level is a table"});
+}
+
+TEST_CASE("a bad duration is refused") {
+    for (const char* text : {"", "30", "30 s", "1.5s", "-1s", "1d", "0s", "0ms", "99999h"})
+        check_refused(fmt::format("probe.interval = '{}'", text), "1:18",
+                      {"probe.interval is", "from 1ms to 8760h"});
+}
+
+TEST_CASE("only a grace of zero is a time") {
+    CHECK(accepted("proxy.grace = '0ms'").proxy.grace == 0ms);
+    for (const char* key :
+         {"probe.timeout", "probe.hung_after", "proxy.list_timeout", "proxy.sign_timeout"})
+        CHECK(contains(refused(fmt::format("{} = '0s'", key)), key));
+}
+
+TEST_CASE("an agent is not hung before it is late") {
+    CHECK(accepted("probe = {timeout = '5s', hung_after = '5s'}").probe.hung_after == 5s);
+    check_refused("[probe]\nhung_after = '1s'\ntimeout = '5s'", "2:14",
+                  {"probe.hung_after is 1.0 s", "no less than probe.timeout, which is 5.0 s"});
+    check_refused("[probe]\ntimeout = '11s'", "2:11", {"probe.hung_after is 10 s"});
+    check_refused("[probe]\nhung_after = '1s'", "2:14", {"which is 2.0 s"});
+}
+
+TEST_CASE("the number of clients has bounds") {
+    CHECK(accepted("proxy.max_clients = 1").proxy.max_clients == 1);
+    CHECK(accepted("proxy.max_clients = 1_000_000").proxy.max_clients == 1'000'000);
+    for (const char* text : {"0", "-1", "1000001", "9223372036854775807"})
+        check_refused(fmt::format("proxy.max_clients = {}", text), "1:21",
+                      {"a whole number from 1 to 1000000"});
+}
+
+TEST_CASE("a word that must be one of several is refused with the nearest") {
+    check_refused("log.level = 'warnin'", "1:13",
+                  {"is \"warnin\", expected one of \"error\", \"warning\", \"info\", \"debug\"",
+                   "did you mean 'warning'?"});
+    check_refused("selection.policy = 'oldest'", "1:20", {"is \"oldest\", expected \"newest\""});
+}
+
+TEST_CASE("a pattern that is refused is shown") {
+    check_refused("discovery.globs = ['/a', 'b/c']", "1:26",
+                  {"has \"b/c\" in it", "absolute path"});
+    check_refused("discovery.globs = [\"/a\\u0000b\"]", "1:20", {"has \"/a\\x00b\"", "NUL"});
+    CHECK(contains(parse_config("discovery.globs = ['~/a']", "f", "").error().message,
+                   "home directory is not known"));
+}
+
+TEST_CASE("what is no TOML is refused in one line") {
+    check_refused("[probe]\ninterval = 30s", "2:14", {"this is not TOML", "stand in quotes"});
+    check_refused("[discovery]\nglobs = [~/x]", "2:10", {"this is not TOML", "stand in quotes"});
+    check_refused("[probe", "1:7", {"end-of-file"});
+    check_refused("[?]", "1:2", {"this is not TOML: key", "saw '?'"});
+    check_refused("[[\n", "1:3", {"this is not TOML: key"});
+    check_refused("[probe]\ntimeout = '2s'\ntimeout = '3s'", "3:11", {"redefine", "'timeout'"});
+    check_refused("[probe]\n[probe]", "2:1", {"redefine", "'probe'"});
+    check_refused("a =\nb", "1:4", {"saw '\\n'"});
+    check_refused("a = '\xff'", "1:5", {"utf-8"});
+    check_refused(std::string_view("a = '\0'", 7), "1:6", {"control char"});
+}
+
+TEST_CASE("bytes of the file cannot drive the terminal that shows the message") {
+    for (const char* text : {"\"a\\u001b[31m\" = 1", "log.level = \"\\u001b]0;\\u0007\"",
+                             "log.level = '\xc2\x9b'", "\"\\n\" = 1", "a = \xc2\x9b"}) {
+        const std::string message = refused(text);
+        CHECK_MESSAGE(message.find_first_of("\x1b\x07\n\x9b") == std::string::npos, message);
+    }
+    CHECK(refused(fmt::format("log.level = '{}'", std::string(10'000, 'a'))).size() < 300);
+}
+
+TEST_CASE("of several errors the first in the file is told") {
+    check_refused("[proxy]\nmax_clients = 0\n[discovery]\nforwarded = 1\n", "2:15",
+                  {"max_clients"});
+    check_refused("[probe]\ntimeout = 1\ninterval = 1", "2:11", {"probe.timeout"});
+}
+
+TEST_CASE("a huge configuration is refused") {
+    CHECK(contains(refused(std::string(largest_config + 1, '#')), "larger than 1048576 bytes"));
+    CHECK(accepted(std::string(largest_config, '#')) == Config{});
+}
+
+TEST_CASE("no depth of nesting ends the stack") {
+    const auto repeated = [](std::string_view text) {
+        std::string all;
+        while (all.size() + text.size() + 64 < largest_config)
+            all += text;
+        return all;
+    };
+    const std::string deep = repeated("a.") + "a=1";
+    constexpr std::string_view what = "a key of too many parts";
+    check_refused("\n" + deep, "2:34:", {what});
+    check_refused("[" + repeated("a . ") + "a]", "1:", {what});
+    check_refused(repeated("'=#'.") + "a=1", "1:", {what});
+    check_refused("a = " + repeated("["), "1:", {"this is not TOML"});
+    check_refused("a = " + repeated("{a="), "1:", {"this is not TOML"});
+    check_refused("a = " + repeated("[{a.a.a.a.a.a.a.a="), "1:", {"this is not TOML"});
+}
+
+TEST_CASE("letters that are not ASCII are taken in strings and comments, refused elsewhere") {
+    CHECK(accepted("# \xc3\xa9\ndiscovery.globs = ['/\xd1\x96', \"/\xc3\xa9\"] #\xc3\xa9")
+              .discovery.globs.back() == "/\xc3\xa9");
+    CHECK(accepted("log.level = \"\"\"\\\n  debug\"\"\"").log_level == log::Level::debug);
+    CHECK(accepted("\xef\xbb\xbflog.level = 'debug'").log_level == log::Level::debug);
+    check_refused("[probe]\n\xd1\x96 = 1", "2:1:", {"this is not TOML"});
+    check_refused("[probe]\na = '\xc3\xa9' \xd1\x96", "2:9:", {"this is not TOML"});
+    check_refused("log.level = \"\"\"\\\n\xd1\x96\"\"\"", "1:13:", {"is \"\xd1\x96\""});
+}
+
+TEST_CASE("a missing file is the default configuration unless it was asked for") {
+    const TempDir directory;
+    const std::string path = directory.entry("livesock.toml");
+    CHECK(*load_config(path, false) == Config{});
+    CHECK(*load_config("", false) == Config{});
+    CHECK(load_config(path, true).error().code == ENOENT);
+    CHECK(contains(load_config(path, true).error().message, path));
+    CHECK_FALSE(load_config("", true).ok());
+}
+
+TEST_CASE("a file is read, and named in what is wrong with it") {
+    const TempDir directory;
+    const std::string path = directory.write("livesock.toml", "[proxy]\nmax_clients = 5\n");
+    CHECK(load_config(path, true)->proxy.max_clients == 5);
+    directory.write("livesock.toml", "[proxy]\nmax_clients = 0\n");
+    CHECK(load_config(path, false).error().message.starts_with(path + ":2:15: "));
+    directory.write("livesock.toml", std::string(largest_config + 1, '#'));
+    CHECK(contains(load_config(path, false).error().message, "larger than"));
+}
+
+TEST_CASE("the default file lies in the user's configuration directory") {
+    const ScopedVariable home("HOME", "/home/ann");
+    SUBCASE("$XDG_CONFIG_HOME") {
+        const ScopedVariable xdg("XDG_CONFIG_HOME", "/cfg");
+        CHECK(default_config_path() == "/cfg/livesock/livesock.toml");
+    }
+    SUBCASE("which is ignored where it is relative, empty or unset") {
+        for (const char* value : {"cfg", "", static_cast<const char*>(nullptr)}) {
+            const ScopedVariable xdg("XDG_CONFIG_HOME", value);
+            CHECK(default_config_path() == "/home/ann/.config/livesock/livesock.toml");
+        }
+    }
+}
