@@ -1,0 +1,157 @@
+#include "tools/report_text.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace livesock;
+
+namespace {
+
+constexpr std::int64_t now = 1'800'000'000;
+const Surroundings inside{now, true};
+
+AgentReport agent(const char* state, const char* label, const char* path) {
+    return {.path = path, .state = state, .label = label, .forwarded = true, .since = now - 240};
+}
+
+AgentReport live_agent() {
+    AgentReport live = agent("live", "10.0.0.5 on pts/3", "/tmp/ssh-XXXXaBcDeFgH/agent.4242");
+    live.selected = true;
+    live.round_trip_ms = 12.3;
+    live.keys = 2;
+    return live;
+}
+
+StatusReport report_of(std::vector<AgentReport> agents) {
+    StatusReport report{.pid = 99, .uptime_seconds = 7200, .clients = 1, .answered = 41};
+    report.agent_socket = "/home/zoe/.local/state/livesock/box/agent.sock";
+    report.agents = std::move(agents);
+    return report;
+}
+
+std::string first_line(const StatusReport& report) {
+    const std::string text = status_text(report, View{}, inside);
+    return text.substr(0, text.find('\n'));
+}
+
+StatusReport full_report() {
+    AgentReport hung = agent("hung", "10.0.0.9 on pts/1",
+                             "/home/zoe/.ssh/agent/s.0123456789abcdef0123456789abcdef.sshd.X1y2Z3");
+    hung.since = now - 3 * 86400;
+    hung.reason = "no answer for 3 min: the computer it runs on may be asleep, or its network gone";
+    AgentReport dead = agent("dead", "Zoë's \033[31mlaptop", "/tmp/ssh-XXXXdead/agent.1");
+    dead.forwarded = false;
+    dead.reason = "connection refused";
+    return report_of({live_agent(), hung, dead});
+}
+
+} // namespace
+
+TEST_CASE("status at 80 columns") {
+    CHECK(status_text(full_report(), View{.width = 80, .home = "/home/zoe"}, inside) ==
+          R"(livesock is working: ssh uses the agent of 10.0.0.5 on pts/3 (2 keys, 12 ms).
+
+   STATE  AGENT                 KEYS  ROUND TRIP  SINCE  PATH
+*  live   10.0.0.5 on pts/3        2       12 ms  4 min  /tmp/ssh-X...agent.4242
+   hung   10.0.0.9 on pts/1        -           -    3 d  ~/.ssh/age...shd.X1y2Z3
+          no answer for 3 min: the computer it runs on may be asleep, or its
+          network gone
+   dead   Zoë's \x1b[31mlaptop     -           -  4 min  /tmp/ssh-X...ad/agent.1
+          connection refused
+
+Supervisor: pid 99, up 2 h; 1 client; 41 requests answered, 0 failed.
+Agent socket: ~/.local/state/livesock/box/agent.sock
+)");
+}
+
+TEST_CASE("status at 140 columns") {
+    CHECK(status_text(full_report(), View{.width = 140, .home = "/home/zoe"}, inside) ==
+          R"(livesock is working: ssh uses the agent of 10.0.0.5 on pts/3 (2 keys, 12 ms).
+
+   STATE  AGENT                 KEYS  ROUND TRIP  SINCE  PATH
+*  live   10.0.0.5 on pts/3        2       12 ms  4 min  /tmp/ssh-XXXXaBcDeFgH/agent.4242
+   hung   10.0.0.9 on pts/1        -           -    3 d  ~/.ssh/agent/s.0123456789abcdef0123456789abcdef.sshd.X1y2Z3
+          no answer for 3 min: the computer it runs on may be asleep, or its network gone
+   dead   Zoë's \x1b[31mlaptop     -           -  4 min  /tmp/ssh-XXXXdead/agent.1
+          connection refused
+
+Supervisor: pid 99, up 2 h; 1 client; 41 requests answered, 0 failed.
+Agent socket: ~/.local/state/livesock/box/agent.sock
+)");
+}
+
+TEST_CASE("status in colour") {
+    const std::string text = status_text(full_report(), View{.width = 140, .colour = true}, inside);
+    CHECK(text.starts_with("\033[32mlivesock is working"));
+    CHECK(text.find("\033[32mlive\033[0m   ") != std::string::npos);
+    CHECK(text.find("\033[31mhung\033[0m   ") != std::string::npos);
+    CHECK(text.find("\x1b[31mlaptop") == std::string::npos);
+}
+
+TEST_CASE("the first line says whether things work") {
+    CHECK(first_line(report_of({live_agent()})) ==
+          "livesock is working: ssh uses the agent of 10.0.0.5 on pts/3 (2 keys, 12 ms).");
+    SUBCASE("one key") {
+        AgentReport one = live_agent();
+        one.keys = 1;
+        one.forwarded = false;
+        one.label = "work";
+        one.round_trip_ms.reset();
+        CHECK(first_line(report_of({one})) ==
+              "livesock is working: ssh uses the agent 'work' (1 key).");
+    }
+    SUBCASE("no keys") {
+        AgentReport empty = live_agent();
+        empty.keys = 0;
+        CHECK(first_line(report_of({empty})) ==
+              "livesock is working, but the agent of 10.0.0.5 on pts/3 has no keys: load one with "
+              "ssh-add where that agent runs.");
+    }
+}
+
+TEST_CASE("the first line says what to do when nothing is live") {
+    CHECK(first_line(report_of({})) ==
+          "No agent is live: none has been found. Log in with 'ssh -A', or name an agent's socket "
+          "with 'livesock register PATH'.");
+    CHECK(first_line(report_of({agent("dead", "a", "/a")})) ==
+          "No agent is live: those that were have ended. Log in again with 'ssh -A'.");
+    CHECK(first_line(report_of({agent("dead", "a", "/a"), agent("hung", "b", "/b")})) ==
+          "No agent is live: the agent of b does not answer. Wake the computer it runs on, or log "
+          "in again with 'ssh -A'.");
+    CHECK(first_line(report_of({agent("late", "a", "/a"), agent("new", "b", "/b")})) ==
+          "No agent is live yet: the agent of b is being asked. Look again in a moment.");
+}
+
+TEST_CASE("a pin is shown with how to undo it") {
+    StatusReport report = report_of({live_agent()});
+    report.pinned = "10.0.0.5";
+    CHECK(status_text(report, View{}, inside)
+              .find("\nPinned to '10.0.0.5'; 'livesock use auto' undoes that.\n") !=
+          std::string::npos);
+    report.agents.clear();
+    CHECK(status_text(report, View{}, inside).find("which is not live") != std::string::npos);
+}
+
+TEST_CASE("a shell that does not use the agent is told how to") {
+    const StatusReport report = report_of({live_agent()});
+    CHECK(status_text(report, View{}, {now, false}).find("eval \"$(livesock env)\"") !=
+          std::string::npos);
+    CHECK(status_text(report, View{}, inside).find("eval") == std::string::npos);
+}
+
+TEST_CASE("numbers out of range are shown, not believed") {
+    AgentReport odd = live_agent();
+    odd.since = now + 1000;
+    odd.round_trip_ms = 1e300;
+    StatusReport report = report_of({odd});
+    report.uptime_seconds = INT64_MAX;
+    CHECK(status_text(report, View{}, inside).find("  now  ") != std::string::npos);
+}
+
+TEST_CASE("identities are listed with the agent that holds them") {
+    const std::vector<IdentityReport> identities{
+        {"SHA256:AAAA", "ssh-ed25519", "zoe@laptop", "10.0.0.5 on pts/3"},
+        {"SHA256:BBBB", "ecdsa-sha2-nistp256", "\033]0;x\a", "10.0.0.5 on pts/3"}};
+    CHECK(identities_text(identities, View{}) ==
+          "SHA256:AAAA  ssh-ed25519          zoe@laptop    10.0.0.5 on pts/3\n"
+          "SHA256:BBBB  ecdsa-sha2-nistp256  \\x1b]0;x\\x07  10.0.0.5 on pts/3\n");
+}

@@ -1,0 +1,180 @@
+#include "tools/print.hpp"
+
+#include "supervisor/base/escape.hpp"
+#include "supervisor/base/runtime_dir.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <numeric>
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+namespace livesock {
+namespace {
+
+constexpr std::size_t narrowest = 80;
+constexpr std::size_t gap = 2;
+/// A path is not cut to less than this, even if the line then is too long.
+constexpr std::size_t narrowest_last_column = 20;
+
+std::size_t terminal_width() {
+    winsize size{};
+    if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
+        return narrowest;
+    return std::max<std::size_t>(size.ws_col, narrowest);
+}
+
+const char* sequence(Colour colour) {
+    switch (colour) {
+    case Colour::none:
+        return "";
+    case Colour::bold:
+        return "\033[1m";
+    case Colour::red:
+        return "\033[31m";
+    case Colour::green:
+        return "\033[32m";
+    case Colour::yellow:
+        return "\033[33m";
+    }
+    return "";
+}
+
+bool continues_character(char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
+}
+
+/// Where the character `count` columns into `text` begins.
+std::size_t offset_of(std::string_view text, std::size_t count) {
+    std::size_t offset = 0;
+    for (; offset < text.size(); ++offset)
+        if (!continues_character(text[offset]) && count-- == 0)
+            break;
+    return offset;
+}
+
+/// Where the column `index` of a table begins.
+std::size_t start_of(const std::vector<std::size_t>& widths, std::size_t index) {
+    return std::accumulate(widths.begin(), widths.begin() + static_cast<std::ptrdiff_t>(index),
+                           gap * index);
+}
+
+} // namespace
+
+View view_of_stdout() {
+    View view;
+    view.home = environment("HOME");
+    if (::isatty(STDOUT_FILENO) == 0)
+        return view;
+    view.width = terminal_width();
+    view.colour = environment("NO_COLOR").empty() && environment("TERM") != "dumb";
+    return view;
+}
+
+std::string coloured(const View& view, Colour colour, const std::string& text) {
+    if (!view.colour || colour == Colour::none)
+        return text;
+    return sequence(colour) + text + "\033[0m";
+}
+
+std::size_t columns(std::string_view text) {
+    return text.size() -
+           static_cast<std::size_t>(std::count_if(text.begin(), text.end(), continues_character));
+}
+
+std::string cut_middle(const std::string& text, std::size_t width) {
+    constexpr std::string_view dots = "...";
+    const std::size_t length = columns(text);
+    if (length <= width)
+        return text;
+    if (width <= dots.size())
+        return std::string(dots.substr(0, width));
+    const std::size_t kept = width - dots.size();
+    const std::size_t head = kept / 2;
+    std::string cut = text.substr(0, offset_of(text, head));
+    cut += dots;
+    return cut + text.substr(offset_of(text, length - (kept - head)));
+}
+
+std::string shown_path(const View& view, std::string_view path) {
+    const std::string& home = view.home;
+    if (home.size() > 1 && path.starts_with(home) &&
+        (path.size() == home.size() || path[home.size()] == '/'))
+        return "~" + escaped(path.substr(home.size()));
+    return escaped(path);
+}
+
+std::string wrapped(std::string_view text, std::size_t indent, std::size_t width) {
+    std::string out;
+    std::string line;
+    const auto flush = [&] {
+        out += std::string(indent, ' ') + line + '\n';
+        line.clear();
+    };
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find(' '), text.size());
+        const std::string_view word = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        if (word.empty())
+            continue;
+        if (!line.empty() && width > 0 && indent + columns(line) + 1 + columns(word) > width)
+            flush();
+        line += line.empty() ? "" : " ";
+        line += word;
+    }
+    flush();
+    return out;
+}
+
+void Table::add(std::vector<Cell> row) {
+    assert(row.size() == columns_.size());
+    rows_.push_back({std::move(row)});
+}
+
+void Table::add_note(std::string text, std::size_t column) {
+    assert(!rows_.empty() && column < columns_.size());
+    rows_.back().note = std::move(text);
+    rows_.back().note_column = column;
+}
+
+std::vector<std::size_t> Table::widths(const View& view) const {
+    std::vector<std::size_t> widths(columns_.size(), 0);
+    for (const Row& row : rows_)
+        for (std::size_t i = 0; i < row.cells.size(); ++i)
+            widths[i] = std::max(widths[i], columns(row.cells[i].text));
+    if (view.width > 0) {
+        const std::size_t before = start_of(widths, widths.size() - 1);
+        const std::size_t room = view.width > before ? view.width - before : 0;
+        widths.back() = std::min(widths.back(), std::max(room, narrowest_last_column));
+    }
+    return widths;
+}
+
+std::string Table::line(const View& view, const Row& row,
+                        const std::vector<std::size_t>& widths) const {
+    std::string out;
+    for (std::size_t i = 0; i < row.cells.size(); ++i) {
+        const bool last = i + 1 == row.cells.size();
+        const std::string shown = cut_middle(row.cells[i].text, widths[i]);
+        const std::string padding(widths[i] - columns(shown), ' ');
+        out += i > 0 ? std::string(gap, ' ') : "";
+        out += columns_[i] == Align::right ? padding : "";
+        out += coloured(view, row.cells[i].colour, shown);
+        out += columns_[i] == Align::left && !last ? padding : "";
+    }
+    return out.substr(0, out.find_last_not_of(' ') + 1) + '\n';
+}
+
+std::string Table::text(const View& view) const {
+    const std::vector<std::size_t> width = widths(view);
+    std::string out;
+    for (const Row& row : rows_) {
+        out += line(view, row, width);
+        if (!row.note.empty())
+            out += wrapped(row.note, start_of(width, row.note_column), view.width);
+    }
+    return out;
+}
+
+} // namespace livesock

@@ -1,0 +1,77 @@
+// Text for a person at a terminal: tables, colours, widths. Pure, but for what it asks the
+// terminal.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace livesock {
+
+/// For whom text is laid out.
+struct View {
+    std::size_t width = 0; ///< columns; 0 means that lines may be as long as they like
+    bool colour = false;
+    std::string home = {}; ///< shown as ~; may be empty
+};
+
+/// The view of standard output: the terminal's width, at least 80, none where it is no terminal;
+/// colours only on a terminal, and never with NO_COLOR set (https://no-color.org) or TERM=dumb.
+[[nodiscard]] View view_of_stdout();
+
+enum class Colour { none, bold, red, green, yellow };
+
+/// `text` in `colour` if `view` has colours.
+[[nodiscard]] std::string coloured(const View& view, Colour colour, const std::string& text);
+
+/// How many columns the UTF-8 `text` takes, counting one for every character.
+[[nodiscard]] std::size_t columns(std::string_view text);
+
+/// `text` cut to at most `width` columns with "..." in its middle, where a path says least.
+[[nodiscard]] std::string cut_middle(const std::string& text, std::size_t width);
+
+/// `path`, escaped, with the home directory as ~.
+[[nodiscard]] std::string shown_path(const View& view, std::string_view path);
+
+/// `text` broken at blanks into lines of at most `width` columns (0: one line), each ending in a
+/// newline and beginning with `indent` blanks.
+[[nodiscard]] std::string wrapped(std::string_view text, std::size_t indent, std::size_t width);
+
+/// One cell. Its colour takes no columns.
+struct Cell {
+    std::string text;
+    Colour colour = Colour::none;
+};
+
+/// How a column is set.
+enum class Align { left, right };
+
+/// Rows of cells with two blanks between columns. The last column is cut in the middle to fit.
+class Table {
+  public:
+    /// `columns` says how each column is set, and so how many cells a row has.
+    explicit Table(std::vector<Align> columns)
+        : columns_(std::move(columns)) {}
+
+    void add(std::vector<Cell> row);
+    /// Adds lines below the last row, wrapped, that begin where the column `column` begins.
+    void add_note(std::string text, std::size_t column);
+
+    [[nodiscard]] std::string text(const View& view) const;
+
+  private:
+    struct Row {
+        std::vector<Cell> cells;
+        std::string note = {};
+        std::size_t note_column = 0;
+    };
+    std::vector<std::size_t> widths(const View& view) const;
+    std::string line(const View& view, const Row& row,
+                     const std::vector<std::size_t>& widths) const;
+
+    std::vector<Align> columns_;
+    std::vector<Row> rows_;
+};
+
+} // namespace livesock
