@@ -1,0 +1,87 @@
+#include "tools/supervisor_commands.hpp"
+
+#include "supervisor/base/escape.hpp"
+#include "tools/answers.hpp"
+#include "tools/exit_status.hpp"
+#include "tools/launch.hpp"
+
+#include <cerrno>
+#include <cstdio>
+
+#include <fmt/format.h>
+
+namespace livesock {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How long the supervisor may take to end once it has said that it will.
+constexpr auto stop_limit = 10s;
+
+/// Ends the supervisor of `client`; returns its pid.
+Result<std::int64_t> stop(ControlClient& client) {
+    const Result<ControlAnswer> answer = client.ask({.command = "stop"});
+    if (!answer)
+        return answer.error();
+    if (!answer->ok)
+        return Error{fmt::format("the supervisor in '{}' does not stop: {}", client.directory(),
+                                 escaped(answer->error))};
+    if (const Result<void> ended = client.wait_for_end(stop_limit); !ended)
+        return ended.error();
+    return number_member(*answer, "pid").value_or(0);
+}
+
+} // namespace
+
+int complain(const Error& error, int status) {
+    fmt::print(stderr, "livesock: {}\n", error.message);
+    return status;
+}
+
+int start_command() {
+    Result<ControlClient> client = ensure_supervisor();
+    if (!client)
+        return complain(client.error(), exit_unusable);
+    const Result<ControlAnswer> answer = client->ask({.command = "ping"});
+    if (!answer)
+        return complain(answer.error(), exit_unusable);
+    fmt::print("The supervisor is running, pid {}, in '{}'.\n",
+               number_member(*answer, "pid").value_or(0), escaped(client->directory()));
+    return exit_done;
+}
+
+int stop_command() {
+    Result<ControlClient> client = find_supervisor();
+    if (!client && client.error().code == ENOENT) {
+        fmt::print("No supervisor is running.\n");
+        return exit_done;
+    }
+    if (!client)
+        return complain(client.error(), exit_unusable);
+    const Result<std::int64_t> pid = stop(*client);
+    if (!pid)
+        return complain(pid.error(), exit_no);
+    fmt::print("The supervisor, pid {}, has ended.\n", *pid);
+    return exit_done;
+}
+
+int restart_command() {
+    const int stopped = stop_command();
+    return stopped == exit_done ? start_command() : stopped;
+}
+
+int reload_command() {
+    Result<ControlClient> client = find_supervisor();
+    if (!client)
+        return complain(client.error(), exit_unusable);
+    const Result<ControlAnswer> answer = client->ask({.command = "reload"});
+    if (!answer)
+        return complain(answer.error(), exit_unusable);
+    if (!answer->ok)
+        return complain(Error{escaped(answer->error) + "; the configuration is as it was"},
+                        exit_no);
+    fmt::print("The configuration has been read again.\n");
+    return exit_done;
+}
+
+} // namespace livesock
