@@ -113,6 +113,8 @@ int list_command(bool json) {
 
 Result<std::string> agent_socket_of(pid_t pid) {
     const Result<std::string> read = contents(fmt::format("/proc/{}/environ", pid));
+    if (!read && read.error().code == ENOENT)
+        return Error{fmt::format("there is no process {}", pid), ENOENT};
     if (!read)
         return read.error();
     const std::string_view block = *read;
@@ -185,8 +187,10 @@ int wait_command(const std::string& limit) {
     const Result<ControlAnswer> answer = client->ask(request, patience);
     if (!answer)
         return complain(answer.error(), exit_unusable);
-    if (!answer->ok && answer->code == "timeout")
-        return complain(Error{fmt::format("no agent became live within {}", limit)}, exit_no);
+    if (!answer->ok && answer->code == "timeout" && parsed)
+        return complain(
+            Error{fmt::format("no agent became live within {}", format_duration(*parsed))},
+            exit_no);
     return answer->ok ? exit_done : refused(*answer);
 }
 

@@ -95,6 +95,13 @@ std::string written_to(int file) {
     return lines;
 }
 
+/// Whether livesockd says, in SupervisorLock's words, that another one holds the lock: one that
+/// serves, or is about to (and may not have written its pid yet), or is about to end.
+bool lost_the_race(const std::string& said) {
+    return said.find("already running") != std::string::npos ||
+           said.find(std::strerror(EWOULDBLOCK)) != std::string::npos;
+}
+
 Result<void> wait_for_child(pid_t child, int output) {
     const UniqueFd process(::pidfd_open(child, 0));
     pollfd entry{process.get(), POLLIN, 0};
@@ -112,10 +119,8 @@ Result<void> wait_for_child(pid_t child, int output) {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return {};
     const std::string said = written_to(output);
-    // SupervisorLock's words: another one holds the lock, and serves or is about to.
-    const int code = said.find("already running") != std::string::npos ? EALREADY : 0;
     return Error{"the supervisor could not start:" + (said.empty() ? " it does not say why" : said),
-                 code};
+                 lost_the_race(said) ? EALREADY : 0};
 }
 
 /// Whether somebody else is at it, so that looking again in a moment is worth it.

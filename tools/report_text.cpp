@@ -52,6 +52,11 @@ Colour colour_of(const std::string& state) {
     return state == "hung" || state == "dead" ? Colour::red : Colour::none;
 }
 
+/// Whether there is more to say about whose it is than its path.
+bool is_named(const AgentReport& agent) {
+    return !agent.label.empty() && agent.label != agent.path;
+}
+
 /// The agent that requests go to, if there is one.
 const AgentReport* used_agent(const StatusReport& report) {
     for (const AgentReport& agent : report.agents)
@@ -111,7 +116,7 @@ std::vector<Cell> agent_row(const AgentReport& agent, const View& view, std::int
     const Colour weight = agent.selected ? Colour::bold : Colour::none;
     return {{agent.selected ? "*" : "", Colour::bold},
             {escaped(agent.state, longest_label), colour_of(agent.state)},
-            {shown(agent.label, longest_label), weight},
+            {is_named(agent) ? shown(agent.label, longest_label) : "-", weight},
             {agent.keys ? fmt::format("{}", *agent.keys) : "-"},
             {round_trip_text(agent)},
             {agent.since > 0 ? seconds_text(now - agent.since) : "-"},
@@ -141,6 +146,8 @@ std::string supervisor_text(const StatusReport& report, const View& view) {
 } // namespace
 
 std::string agent_called(const AgentReport& agent) {
+    if (!is_named(agent))
+        return "the agent at " + escaped(agent.path);
     const std::string label = shown(agent.label, 2 * longest_label);
     return agent.forwarded ? "the agent of " + label : "the agent '" + label + "'";
 }

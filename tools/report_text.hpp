@@ -25,7 +25,8 @@ struct Surroundings {
 [[nodiscard]] std::string identities_text(const std::vector<IdentityReport>& identities,
                                           const View& view);
 
-/// How a sentence calls an agent: "the agent of 10.0.0.5 on pts/3", "the agent 'work keys'".
+/// How a sentence calls an agent: "the agent of 10.0.0.5 on pts/3", "the agent 'work keys'", "the
+/// agent at /path/of/its/socket".
 [[nodiscard]] std::string agent_called(const AgentReport& agent);
 
 } // namespace livesock

@@ -18,17 +18,18 @@ using namespace std::chrono_literals;
 /// How long the supervisor may take to end once it has said that it will.
 constexpr auto stop_limit = 10s;
 
-/// Ends the supervisor of `client`; returns its pid.
+/// Ends the supervisor of `client`; returns its pid, 0 if it did not live to say it: somebody else
+/// may be stopping it, and that is as good.
 Result<std::int64_t> stop(ControlClient& client) {
     const Result<ControlAnswer> answer = client.ask({.command = "stop"});
-    if (!answer)
+    if (!answer && answer.error().code != ECONNRESET)
         return answer.error();
-    if (!answer->ok)
+    if (answer && !answer->ok)
         return Error{fmt::format("the supervisor in '{}' does not stop: {}", client.directory(),
                                  escaped(answer->error))};
     if (const Result<void> ended = client.wait_for_end(stop_limit); !ended)
         return ended.error();
-    return number_member(*answer, "pid").value_or(0);
+    return answer ? number_member(*answer, "pid").value_or(0) : 0;
 }
 
 } // namespace
@@ -61,7 +62,7 @@ int stop_command() {
     const Result<std::int64_t> pid = stop(*client);
     if (!pid)
         return complain(pid.error(), exit_no);
-    fmt::print("The supervisor, pid {}, has ended.\n", *pid);
+    fmt::print("The supervisor{} has ended.\n", *pid > 0 ? fmt::format(", pid {},", *pid) : "");
     return exit_done;
 }
 

@@ -99,6 +99,16 @@ TEST_CASE("the first line says whether things work") {
         CHECK(first_line(report_of({one})) ==
               "livesock is working: ssh uses the agent 'work' (1 key).");
     }
+    SUBCASE("an agent of which only the path is known") {
+        AgentReport bare = live_agent();
+        bare.label = bare.path;
+        CHECK(
+            first_line(report_of({bare})) ==
+            "livesock is working: ssh uses the agent at /tmp/ssh-XXXXaBcDeFgH/agent.4242 (2 keys, "
+            "12 ms).");
+        CHECK(status_text(report_of({bare}), View{}, inside).find("*  live   -      ") !=
+              std::string::npos);
+    }
     SUBCASE("no keys") {
         AgentReport empty = live_agent();
         empty.keys = 0;
