@@ -3,9 +3,8 @@
 namespace livesock {
 
 bool may_be_repeated(const FailedAttempt& attempt) {
-    if (attempt.binding_refused || attempt.attempts >= most_attempts)
-        return false;
-    return !attempt.was_sent || attempt.kind != RequestKind::other;
+    const bool is_harmless = !attempt.was_sent || attempt.kind != RequestKind::other;
+    return is_harmless && attempt.attempts < most_attempts;
 }
 
 } // namespace livesock

@@ -10,15 +10,12 @@ inline constexpr int most_attempts = 3;
 
 struct FailedAttempt {
     RequestKind kind = RequestKind::other;
-    bool was_sent = false;        ///< the agent may have acted on it
-    bool binding_refused = false; ///< it would not accept this client's session-bind messages
-    int attempts = 1;             ///< how many there were, with this one
+    bool was_sent = false; ///< the agent may have acted on it
+    int attempts = 1;      ///< how many there were, with this one
 };
 
 /// Whether the request may be taken to another agent. What was not sent may; a list, a sign, a
 /// query and a session-bind may be sent again; anything else never, for it could take effect twice.
-/// Where a binding was refused, the attempt is the last: the binding is what makes
-/// destination-constrained keys safe.
 [[nodiscard]] bool may_be_repeated(const FailedAttempt& attempt);
 
 } // namespace livesock

@@ -70,7 +70,7 @@ void Session::on_request(const Message& request) {
     if (upstream_ && is_fit(upstream_agent()))
         use_upstream();
     else
-        begin_to_seek();
+        begin_to_seek(host_.settings().grace);
 }
 
 void Session::on_client_end(MessageStream::End end) {
@@ -109,6 +109,8 @@ void Session::await_request() {
 
 void Session::fail(const std::string& cause) {
     host_.request_failed(kind_, cause);
+    // A conversation that went wrong is not gone on with.
+    drop_upstream();
     answer(failure_frame());
 }
 
@@ -138,10 +140,11 @@ void Session::close() {
 
 // The way to an agent.
 
-void Session::begin_to_seek() {
+/// `grace`: how long the request may wait for an agent to appear.
+void Session::begin_to_seek(Duration grace) {
     drop_upstream();
     state_ = State::seeking;
-    deadline_ = Clock::now() + host_.settings().grace;
+    deadline_ = Clock::now() + grace;
     seek();
 }
 
@@ -225,7 +228,8 @@ void Session::on_timer() {
     case State::binding:
     case State::asking:
         if (now >= deadline_) {
-            attempt_failed("it did not answer in time");
+            // Whoever waited for this long does not wait for another agent to appear.
+            attempt_failed("it did not answer in time", Duration::zero());
             break;
         }
         if (Candidate* const agent = upstream_agent())
@@ -260,7 +264,7 @@ void Session::on_upstream_message(const Message& message) {
 void Session::on_binding_answer(const Message& answer) {
     const bool is_accepted = answer.type() == MessageType::success;
     if (bindings_[bindings_done_].was_accepted && !is_accepted) {
-        attempt_failed("it refused this client's session-bind", true);
+        fail(fmt::format("the agent of {} refused this client's session-bind", upstream_label()));
         return;
     }
     ++bindings_done_;
@@ -291,29 +295,23 @@ void Session::note_answer(Candidate& agent, const Message& message) {
 
 void Session::on_upstream_end() {
     if (is_with_upstream())
-        attempt_failed("it closed the connection");
+        attempt_failed("it closed the connection", host_.settings().grace);
     else
         drop_upstream();
 }
 
-void Session::attempt_failed(const std::string& cause, bool binding_refused) {
+void Session::attempt_failed(const std::string& cause, Duration grace) {
     ++attempts_;
-    const FailedAttempt attempt{.kind = kind_,
-                                .was_sent = state_ == State::asking,
-                                .binding_refused = binding_refused,
-                                .attempts = attempts_};
-    const Candidate* const agent = upstream_agent();
-    cause_ = fmt::format("the agent of {} was asked: {}",
-                         agent != nullptr ? agent->label() : escaped(upstream_path_), cause);
+    cause_ = fmt::format("the agent of {} was asked: {}", upstream_label(), cause);
     // A connection that was kept may have been closed for its idleness alone: that agent is worth
     // another try.
     if (!upstream_was_kept_)
         tried_.push_back(upstream_path_);
     end_sign();
-    if (may_be_repeated(attempt))
-        begin_to_seek();
-    else {
-        drop_upstream();
+    const bool was_sent = state_ == State::asking;
+    if (may_be_repeated({.kind = kind_, .was_sent = was_sent, .attempts = attempts_})) {
+        begin_to_seek(grace);
+    } else {
         fail(cause_);
     }
 }
@@ -330,7 +328,8 @@ void Session::on_agents_changed() {
         if (is_with_upstream())
             attempt_failed(agent != nullptr && agent->state() == AgentState::hung
                                ? "it does not answer"
-                               : "it died");
+                               : "it died",
+                           host_.settings().grace);
         else
             drop_upstream();
         return;
@@ -341,11 +340,16 @@ void Session::on_agents_changed() {
         return;
     const Candidate* const other = host_.agents().best_except(std::span(&upstream_path_, 1));
     if (other != nullptr && other->state() == AgentState::live)
-        attempt_failed("it does not answer");
+        attempt_failed("it does not answer", host_.settings().grace);
 }
 
 Candidate* Session::upstream_agent() const {
     return host_.agents().find(upstream_path_);
+}
+
+std::string Session::upstream_label() const {
+    const Candidate* const agent = upstream_agent();
+    return agent != nullptr ? agent->label() : escaped(upstream_path_);
 }
 
 void Session::end_sign() {

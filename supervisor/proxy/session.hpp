@@ -81,7 +81,7 @@ class Session {
     void fail(const std::string& cause);
     void close();
 
-    void begin_to_seek();
+    void begin_to_seek(Duration grace);
     void seek();
     void wait_to_seek(Duration delay);
     void open_upstream(Candidate& agent, UniqueFd fd);
@@ -94,10 +94,11 @@ class Session {
     void on_answer(const Message& message);
     void note_answer(Candidate& agent, const Message& message);
     void on_upstream_end();
-    void attempt_failed(const std::string& cause, bool binding_refused = false);
+    void attempt_failed(const std::string& cause, Duration grace);
     void end_sign();
     void drop_upstream();
     Candidate* upstream_agent() const;
+    std::string upstream_label() const;
     bool is_with_upstream() const { return state_ == State::binding || state_ == State::asking; }
 
     SessionHost& host_;

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace livesock {
 namespace {
@@ -59,6 +61,7 @@ Candidate::Candidate(EventLoop& loop, const ProbeSettings& settings, SocketFile 
 
 void Candidate::start() {
     is_gone_ = false;
+    identities_wanted_ = true;
     redial_delay_ = first_redial;
     dial();
 }
@@ -70,6 +73,7 @@ void Candidate::apply(const ProbeSettings& settings) {
 }
 
 void Candidate::dial() {
+    awaits_redial_ = false;
     Result<AgentConnection> connection = dial_agent(file_.path);
     if (connection)
         begin(std::move(*connection));
@@ -78,24 +82,44 @@ void Candidate::dial() {
 }
 
 void Candidate::begin(AgentConnection connection) {
-    pid_ = connection.pid;
+    if (pid_ != connection.pid)
+        watch_listener(connection.pid);
     begun_ = Clock::now();
     redial_delay_ = first_redial;
     answered_here_ = false;
-    question_ = Question::none;
     sentinel_ = std::make_unique<MessageStream>(
         loop_, std::move(connection.fd),
         MessageStream::Callbacks{.message = [this](const Message& answer) { on_answer(answer); },
                                  .end = [this](MessageStream::End end) { on_end(end); },
                                  .drained = [] {}});
-    send(Question::identities);
+    send(next_question());
     sentinel_->start();
+}
+
+void Candidate::watch_listener(pid_t pid) {
+    pid_ = pid;
+    is_behind_sshd_ = origin_ == Origin::forwarded || program_of(pid).starts_with("sshd");
+    listener_ended_ = {};
+    listener_.reset();
+    if (!is_behind_sshd_)
+        return;
+    // Without pidfds (Linux before 5.3) the next question finds out. Should the pid be another
+    // process's by now, its end is a false alarm: we ask, and the agent answers.
+    listener_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!listener_)
+        return;
+    listener_ended_ = loop_.on_readable(listener_.get(), [this] {
+        listener_ended_.pause();
+        ask();
+    });
+    listener_ended_.resume();
 }
 
 void Candidate::dial_failed(const Error& error) {
     const AgentState before = state();
     const bool is_full = error.code == EAGAIN;
-    const bool may_listen_soon = error.code == ECONNREFUSED && is_young(file_);
+    const bool has_listened = liveness_.last_answer().has_value();
+    const bool may_listen_soon = error.code == ECONNREFUSED && !has_listened && is_young(file_);
     if (!is_full && !may_listen_soon && !is_shortage(error.code)) {
         // Only somebody's word makes a path worth watching on which nobody listens.
         is_gone_ = origin_ != Origin::registered || !exists(file_.path);
@@ -107,28 +131,41 @@ void Candidate::dial_failed(const Error& error) {
     if (is_full)
         liveness_.asked(Clock::now());
     liveness_.pass(Clock::now());
-    timer_.start(redial_delay_);
+    redial_after(redial_delay_);
     redial_delay_ = std::min<Duration>(redial_delay_ * 2, last_redial);
     tell_change_from(before);
 }
 
+void Candidate::redial_after(Duration delay) {
+    awaits_redial_ = true;
+    timer_.start(delay);
+}
+
+Candidate::Question Candidate::next_question() const {
+    return identities_wanted_ || !knows_query_ ? Question::identities : Question::query;
+}
+
 void Candidate::send(Question question) {
     question_ = question;
+    if (question == Question::identities)
+        identities_wanted_ = false;
     liveness_.asked(Clock::now());
     sentinel_->send(question == Question::query ? query_frame() : request_identities_frame());
     schedule();
 }
 
 void Candidate::ask() {
-    if (sentinel_ && sentinel_->is_open() && question_ == Question::none)
-        send(knows_query_ ? Question::query : Question::identities);
+    if (question_ != Question::none || awaits_redial_ || state() == AgentState::dead)
+        return;
+    if (is_connected())
+        send(next_question());
+    else
+        dial();
 }
 
 void Candidate::refresh() {
-    if (question_ == Question::none && sentinel_ && sentinel_->is_open())
-        send(Question::identities);
-    else
-        refresh_wanted_ = true;
+    identities_wanted_ = true;
+    ask();
 }
 
 void Candidate::on_answer(const Message& answer) {
@@ -143,10 +180,11 @@ void Candidate::on_answer(const Message& answer) {
     liveness_.answered(Clock::now());
     if (question == Question::identities)
         take_identities(answer);
-    if (state() != AgentState::dead && std::exchange(refresh_wanted_, false))
-        send(Question::identities);
-    else
-        schedule();
+    if (identities_wanted_)
+        ask();
+    else if (is_behind_sshd_)
+        sentinel_->close();
+    schedule();
     on_news_();
 }
 
@@ -179,36 +217,33 @@ void Candidate::redial() {
         knows_query_ = false;
     short_lives_ = Clock::now() - begun_ < short_life ? short_lives_ + 1 : 0;
     if (short_lives_ > most_short_lives) {
-        timer_.start(settings_.interval);
+        redial_after(settings_.interval);
         return;
     }
     liveness_.asked(Clock::now());
-    timer_.start(0s);
+    redial_after(0s);
 }
 
 void Candidate::on_timer() {
-    if (!sentinel_ || !sentinel_->is_open()) {
-        dial();
-        return;
-    }
     const AgentState before = state();
     liveness_.pass(Clock::now());
-    if (question_ == Question::none)
-        ask();
-    else
+    if (question_ != Question::none)
         schedule();
+    else if (is_connected())
+        send(next_question());
+    else
+        dial();
     tell_change_from(before);
 }
 
-/// Sets the timer to whatever comes next: silence taking effect, or the next question. Without a
-/// sentinel the timer is set to dial already.
+/// Sets the timer to whatever comes next: silence taking effect, or the next question.
 void Candidate::schedule() {
-    if (!sentinel_ || !sentinel_->is_open())
+    if (awaits_redial_ || state() == AgentState::dead)
         return;
-    if (const std::optional<TimePoint> deadline = liveness_.deadline())
-        timer_.start(*deadline - Clock::now());
-    else if (question_ == Question::none)
+    if (question_ == Question::none)
         timer_.start(settings_.interval);
+    else if (const std::optional<TimePoint> deadline = liveness_.deadline())
+        timer_.start(*deadline - Clock::now());
     else
         timer_.pause();
 }
@@ -218,13 +253,13 @@ void Candidate::die(std::string reason) {
     liveness_.died();
     identities_.clear();
     question_ = Question::none;
-    refresh_wanted_ = false;
+    identities_wanted_ = true;
     if (sentinel_)
         sentinel_->close();
     if (is_gone_)
         timer_.pause();
     else
-        timer_.start(settings_.interval);
+        redial_after(settings_.interval);
 }
 
 void Candidate::tell_change_from(AgentState before) {

@@ -24,8 +24,13 @@ enum class Origin {
 [[nodiscard]] std::string_view name_of(Origin origin);
 
 /// Asks one agent for its identities when it appears, then every ProbeSettings::interval whether it
-/// is there, always on one and the same connection, the sentinel: its end is news of the agent's
-/// death, and an agent that sleeps is never asked twice.
+/// is there, and never again before it has answered: an agent that sleeps gets one question, whose
+/// answer is the news that it woke.
+///
+/// The connection for the questions, the sentinel, stays open where it can: its end is news of the
+/// agent's death. Behind sshd it cannot: it is a channel of the login's ssh, which does not end
+/// before all its channels are closed, so that a logout would hang for ever. There it is closed
+/// after every answer, and the news is the end of the sshd process that listens.
 class Candidate {
   public:
     /// `on_news` is called whenever an answer has come or the state has changed; it must not destroy
@@ -76,12 +81,16 @@ class Candidate {
 
     void dial();
     void begin(AgentConnection connection);
+    void watch_listener(pid_t pid);
+    Question next_question() const;
     void dial_failed(const Error& error);
     void send(Question question);
     void on_answer(const Message& answer);
     void take_identities(const Message& answer);
     void on_end(MessageStream::End end);
     void redial();
+    void redial_after(Duration delay);
+    bool is_connected() const { return sentinel_ && sentinel_->is_open(); }
     void on_timer();
     void schedule();
     void die(std::string reason);
@@ -94,6 +103,8 @@ class Candidate {
     std::function<void()> on_news_;
     Liveness liveness_;
     std::unique_ptr<MessageStream> sentinel_;
+    UniqueFd listener_; // pidfd of the sshd process behind the socket
+    Watch listener_ended_;
     Watch timer_;
     Question question_ = Question::none;
     Duration redial_delay_{};
@@ -101,7 +112,9 @@ class Candidate {
     int short_lives_ = 0;        // sentinels in a row that ended soon after their answer
     bool answered_here_ = false; // on the present sentinel
     bool knows_query_ = true;    // else it hangs up on it: ask for identities instead
-    bool refresh_wanted_ = false;
+    bool identities_wanted_ = true;
+    bool awaits_redial_ = false; // the timer is set to dial again
+    bool is_behind_sshd_ = false;
     bool is_gone_ = false;
     std::vector<Identity> identities_;
     std::string reason_;
