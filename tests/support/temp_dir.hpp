@@ -1,10 +1,12 @@
 // A private directory for one test, and its environment.
 #pragma once
 
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -37,6 +39,13 @@ class TempDir {
         const std::string path = entry(name);
         std::ofstream(path, std::ios::binary) << text;
         return path;
+    }
+
+    /// What is in the file `name`.
+    std::string read(std::string_view name) const {
+        std::ostringstream text;
+        text << std::ifstream(entry(name), std::ios::binary).rdbuf();
+        return text.str();
     }
 
   private:
