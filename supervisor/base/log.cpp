@@ -3,10 +3,12 @@
 #include "supervisor/base/unique_fd.hpp"
 
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <ctime>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +20,10 @@ Level current_level = Level::info;
 Style current_style = Style::plain;
 std::string file_path;
 std::size_t file_size = 0;
+
+/// A pipe that poll(2) calls writable takes so much at once (pipe(7)).
+constexpr std::size_t longest_line = PIPE_BUF;
+constexpr std::string_view cut_mark = "...";
 
 constexpr std::size_t largest_file = 1024 * 1024;
 
@@ -58,6 +64,13 @@ std::string prefix(Level level) {
         return fmt::format("<{}>", name_of(level).priority);
     }
     return {};
+}
+
+/// Whether a write to standard error returns at once. It cannot be made non-blocking: that would
+/// change it for everybody who shares it, such as the shell that started us.
+bool would_take_line() {
+    pollfd state{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+    return ::poll(&state, 1, 0) == 1 && (state.revents & POLLOUT) != 0;
 }
 
 void note_written(std::size_t count) {
@@ -109,8 +122,11 @@ void write(Level level, std::string_view text) {
     const int saved = errno;
     std::string line = prefix(level);
     line += text;
+    if (line.size() >= longest_line)
+        line.replace(longest_line - cut_mark.size() - 1, std::string::npos, cut_mark);
     line += '\n';
-    const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+    const ssize_t written =
+        would_take_line() ? ::write(STDERR_FILENO, line.data(), line.size()) : 0;
     if (!file_path.empty() && written > 0)
         note_written(static_cast<std::size_t>(written));
     errno = saved;

@@ -38,9 +38,10 @@ void set_style(Style style);
 
 [[nodiscard]] bool enabled(Level level);
 
-/// Writes one line to standard error with a single write(2). A line that cannot be written is lost:
-/// logging neither blocks on nor fails because of its reader. `text` must be one line; what came
-/// from elsewhere in it goes through escaped() first.
+/// Writes one line to standard error with a single write(2). A line that cannot be written at once
+/// is lost, one that is longer than 4096 bytes is cut: logging neither blocks on nor fails because
+/// of its reader. `text` must be one line; what came from elsewhere in it goes through escaped()
+/// first.
 void write(Level level, std::string_view text);
 
 template <class... Args>

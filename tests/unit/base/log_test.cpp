@@ -110,6 +110,26 @@ TEST_CASE("logging keeps errno") {
     CHECK(errno == ETIMEDOUT);
 }
 
+TEST_CASE("a reader that reads nothing stops nothing") {
+    const CapturedError captured;
+    // Far more than a pipe takes; a write that waited would never end here.
+    for (int i = 0; i < 5'000; ++i)
+        log::info("{:>100}", i);
+    const std::string text = captured.text();
+    CHECK(text.starts_with("livesockd: "));
+    CHECK(text.ends_with('\n'));
+    log::info("again");
+    CHECK(captured.text() == "livesockd: again\n");
+}
+
+TEST_CASE("a line of any length is one line") {
+    const CapturedError captured;
+    log::info("{}", std::string(1'000'000, 'x'));
+    const std::string text = captured.text();
+    CHECK(text.size() <= 4096);
+    CHECK(text.ends_with("x...\n"));
+}
+
 TEST_CASE("a log in a file is private, appended to, and begun anew when it is large") {
     const CapturedError captured;
     const TempDir directory;
