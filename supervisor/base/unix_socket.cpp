@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <optional>
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -16,11 +15,17 @@ namespace {
 /// The kernel cuts this to net.core.somaxconn; clients beyond it get EAGAIN or wait.
 constexpr int backlog = 4096;
 
-std::optional<sockaddr_un> address_of(const std::string& path) {
+/// The errno for which `path` cannot be an address, 0 if it can.
+int refusal_of(const std::string& path) {
+    if (path.size() > longest_socket_path)
+        return ENAMETOOLONG;
+    // unix(7): a path that begins with a NUL is an abstract address, one that has it later is cut.
+    return path.empty() || path.find('\0') != std::string::npos ? EINVAL : 0;
+}
+
+sockaddr_un address_of(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (path.empty() || path.size() > longest_socket_path)
-        return std::nullopt;
     std::memcpy(address.sun_path, path.data(), path.size());
     return address;
 }
@@ -32,14 +37,14 @@ const sockaddr* generic(const sockaddr_un& address) {
 } // namespace
 
 Result<UniqueFd> dial(const std::string& path) {
-    const std::optional<sockaddr_un> address = address_of(path);
-    if (!address)
-        return system_error(fmt::format("cannot connect to '{}'", path), ENAMETOOLONG);
+    if (const int code = refusal_of(path); code != 0)
+        return system_error(fmt::format("cannot connect to '{}'", path), code);
+    const sockaddr_un address = address_of(path);
     UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd)
         return system_error("cannot make a socket", errno);
     // A Unix stream connect never is EINPROGRESS: it succeeds, fails, or says EAGAIN.
-    if (::connect(fd.get(), generic(*address), sizeof *address) != 0)
+    if (::connect(fd.get(), generic(address), sizeof address) != 0)
         return system_error(fmt::format("cannot connect to '{}'", path), errno);
     return fd;
 }
@@ -55,9 +60,9 @@ bool is_shortage(int code) {
 
 Result<UniqueFd> listen_at(const std::string& path) {
     const std::string temporary = path + ".new";
-    const std::optional<sockaddr_un> address = address_of(temporary);
-    if (!address)
-        return system_error(fmt::format("cannot listen at '{}'", path), ENAMETOOLONG);
+    if (const int code = refusal_of(path.empty() ? path : temporary); code != 0)
+        return system_error(fmt::format("cannot listen at '{}'", path), code);
+    const sockaddr_un address = address_of(temporary);
     UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd)
         return system_error("cannot make a socket", errno);
@@ -65,7 +70,7 @@ Result<UniqueFd> listen_at(const std::string& path) {
     // fchmod on the unbound socket sets the mode that bind() gives the name: no umask to change,
     // no moment at which others could connect.
     if (::fchmod(fd.get(), S_IRUSR | S_IWUSR) != 0 ||
-        ::bind(fd.get(), generic(*address), sizeof *address) != 0 ||
+        ::bind(fd.get(), generic(address), sizeof address) != 0 ||
         ::listen(fd.get(), backlog) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
         const int code = errno;
         ::unlink(temporary.c_str());

@@ -14,11 +14,12 @@ inline constexpr std::size_t longest_socket_path = 107;
 
 /// Connects to the stream socket at `path` without ever waiting. Error::code is the errno of
 /// connect(2): EAGAIN means that the listener's backlog is full, ENOENT and ECONNREFUSED that
-/// nobody is there, ENAMETOOLONG that `path` cannot be an address. The descriptor is non-blocking
-/// and close-on-exec.
+/// nobody is there, ENAMETOOLONG and EINVAL (empty, or a NUL in it) that `path` cannot be an
+/// address. The descriptor is non-blocking and close-on-exec.
 [[nodiscard]] Result<UniqueFd> dial(const std::string& path);
 
-/// Whether the other end of the connection `fd` is closed altogether, and not only its writing half.
+/// Whether the other end of the connection `fd` is closed altogether, and not only its writing
+/// half.
 [[nodiscard]] bool is_hung_up(int fd);
 
 /// Whether the errno `code` of a socket call says that descriptors or memory are short: the fault

@@ -116,6 +116,7 @@ TEST_CASE("a listener that cannot be made leaves nothing behind") {
     SUBCASE("the name, or the temporary one beside it, is no address") {
         const std::size_t room = longest_socket_path - directory.path().size() - 1;
         CHECK(listen_at(directory.entry(std::string(room, 'x'))).error().code == ENAMETOOLONG);
+        CHECK(listen_at("").error().code == EINVAL);
         CHECK(listen_at(directory.entry(std::string(room - 4, 'x'))));
     }
 }
@@ -155,9 +156,19 @@ TEST_CASE("why a dial failed is told by its code") {
 }
 
 TEST_CASE("what cannot be an address is not dialled") {
+    CHECK(dial("").error().code == EINVAL);
     CHECK(dial(std::string(108, 'x')).error().code == ENAMETOOLONG);
     CHECK(dial(std::string(107, 'x')).error().code == ENOENT);
     CHECK(dial(std::string(1'000'000, 'x')).error().code == ENAMETOOLONG);
+}
+
+TEST_CASE("a path with a NUL in it is neither cut short nor an abstract address") {
+    const TempDir directory;
+    const Result<UniqueFd> listener = listen_at(directory.entry("s"));
+    REQUIRE(listener);
+    CHECK(dial(directory.entry("s") + std::string("\0x", 2)).error().code == EINVAL);
+    CHECK(dial(std::string("\0livesock", 9)).error().code == EINVAL);
+    CHECK(listen_at(std::string("\0livesock", 9)).error().code == EINVAL);
 }
 
 TEST_CASE("a full backlog is told at once, and by its own code") {
