@@ -81,9 +81,10 @@ DirectoryInputs directory_inputs() {
 std::string preferred_directory(const DirectoryInputs& inputs) {
     if (!inputs.livesock_dir.empty())
         return without_trailing_slashes(inputs.livesock_dir);
-    const bool has_state_home = inputs.xdg_state_home.starts_with('/');
-    return (has_state_home ? inputs.xdg_state_home : inputs.home + "/.local/state") + "/livesock/" +
-           inputs.nodename;
+    const std::string rest = "/livesock/" + inputs.nodename;
+    if (inputs.xdg_state_home.starts_with('/'))
+        return inputs.xdg_state_home + rest;
+    return inputs.home.starts_with('/') ? inputs.home + "/.local/state" + rest : std::string();
 }
 
 Result<std::vector<std::string>> directory_choices(const DirectoryInputs& inputs) {

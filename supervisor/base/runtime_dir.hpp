@@ -26,7 +26,8 @@ struct DirectoryInputs {
 /// The value of the environment variable `name`, empty if it is unset.
 [[nodiscard]] std::string environment(const char* name);
 
-/// Where the runtime directory lies if it can: $LIVESOCK_DIR, else the state directory.
+/// Where the runtime directory lies if it can: $LIVESOCK_DIR, else the state directory. Empty if
+/// there is no home directory for the latter.
 [[nodiscard]] std::string preferred_directory(const DirectoryInputs& inputs);
 
 /// Where the runtime directory may lie, best first: $LIVESOCK_DIR or the state directory, then the
@@ -34,8 +35,8 @@ struct DirectoryInputs {
 /// fit sun_path are left out. Error: $LIVESOCK_DIR is no absolute path.
 [[nodiscard]] Result<std::vector<std::string>> directory_choices(const DirectoryInputs& inputs);
 
-/// Checks that `path` is a directory, no symlink, of this user and with mode 0700. The error says
-/// what is wrong with it and what to do; Error::code is ENOENT where there is nothing.
+/// Checks that `path` is a directory, no symlink, of this user and with the permissions 0700. The
+/// error says what is wrong with it and what to do; Error::code is ENOENT where there is nothing.
 [[nodiscard]] Result<UniqueFd> open_private_directory(const std::string& path);
 
 /// The runtime directory of a supervisor: it exists and is private.

@@ -124,7 +124,8 @@ Result<std::unique_ptr<Supervisor>> start(const Words& words) {
     if (!claimed)
         return claimed.error();
     const RuntimeDir& directory = claimed->directory;
-    if (const std::string preferred = preferred_directory(inputs); directory.path() != preferred)
+    if (const std::string preferred = preferred_directory(inputs);
+        !preferred.empty() && directory.path() != preferred)
         log::warning("'{}' cannot hold sockets (its path is too long, or its file system takes "
                      "none): the runtime directory is '{}'",
                      preferred, directory.path());

@@ -55,6 +55,12 @@ TEST_CASE("a relative directory of the environment is ignored") {
           Paths{"/home/ann/.local/state/livesock/host", "/tmp/livesock-7"});
 }
 
+TEST_CASE("without a home directory there are the others") {
+    DirectoryInputs inputs = usual_inputs();
+    inputs.home = "";
+    CHECK(*directory_choices(inputs) == Paths{"/run/user/7/livesock", "/tmp/livesock-7"});
+}
+
 TEST_CASE("LIVESOCK_DIR comes before everything") {
     DirectoryInputs inputs = usual_inputs();
     inputs.livesock_dir = "/srv/ann//";
