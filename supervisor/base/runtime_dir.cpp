@@ -103,20 +103,26 @@ Result<std::vector<std::string>> directory_choices(const DirectoryInputs& inputs
 
 Result<UniqueFd> open_private_directory(const std::string& path) {
     UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!fd)
-        return system_error(fmt::format("cannot use the directory '{}'", path), errno);
+    if (!fd && (errno == ENOTDIR || errno == ELOOP))
+        return Error{fmt::format("'{}' is not a directory (a symbolic link is none either): remove "
+                                 "it or set {} to a directory of your own",
+                                 path, directory_variable),
+                     ENOTDIR};
     struct stat status {};
-    if (::fstat(fd.get(), &status) != 0)
+    if (!fd || ::fstat(fd.get(), &status) != 0)
         return system_error(fmt::format("cannot use the directory '{}'", path), errno);
     if (status.st_uid != ::geteuid())
         return Error{fmt::format("'{}' belongs to uid {}, not to you: remove it or set {} to a "
                                  "directory of your own",
                                  path, status.st_uid, directory_variable),
                      EPERM};
-    if ((status.st_mode & 07777) != S_IRWXU)
-        return Error{fmt::format("'{}' has mode {:04o}, which lets others in: chmod 700 '{}'", path,
-                                 status.st_mode & 07777, path),
-                     EACCES};
+    // Not 07777: in a set-group-ID directory mkdir(2) sets that bit, and chmod(1) does not clear
+    // it.
+    if ((status.st_mode & 0777) != S_IRWXU)
+        return Error{
+            fmt::format("'{0}' has mode {1:04o}, expected 0700, yours alone: chmod 700 '{0}'", path,
+                        status.st_mode & 0777),
+            EACCES};
     return fd;
 }
 
