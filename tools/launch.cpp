@@ -29,12 +29,33 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// How long livesockd may take until it serves, and how long others may until theirs does.
+/// How long livesockd may take until it serves.
 constexpr auto start_limit = 8s;
+
+/// How long it is tried again while others start, stop or restart the supervisor.
+constexpr auto race_limit = 4s;
 
 /// How much of what livesockd says is shown.
 constexpr std::size_t longest_complaint = 8 * 1024;
 
+/// What has to be true before anybody's SSH_AUTH_SOCK is set to it. Error::code is EAGAIN where it
+/// cannot be seen: the supervisor may just be ending, or making again what somebody has deleted.
+Result<void> check_agent_socket(const std::string& directory) {
+    const std::string path = directory + '/' + agent_socket_name;
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0)
+        return Error{fmt::format("the supervisor runs, but its agent socket '{}' cannot be seen "
+                                 "({}): try 'livesock restart'",
+                                 path, std::strerror(errno)),
+                     EAGAIN};
+    if (!S_ISSOCK(status.st_mode) || status.st_uid != ::geteuid())
+        return Error{fmt::format("'{}' is not a socket of yours: remove it, then run "
+                                 "'livesock restart'",
+                                 path)};
+    return {};
+}
+
+/// A supervisor that answers and can be used.
 Result<ControlClient> find_answering() {
     Result<ControlClient> found = find_supervisor();
     if (!found)
@@ -45,23 +66,9 @@ Result<ControlClient> find_answering() {
     if (!answer->ok)
         return Error{fmt::format("the supervisor in '{}' refuses to talk: {}", found->directory(),
                                  escaped(answer->error))};
+    if (const Result<void> usable = check_agent_socket(found->directory()); !usable)
+        return usable.error();
     return found;
-}
-
-/// What has to be true before anybody's SSH_AUTH_SOCK is set to it.
-Result<void> check_agent_socket(const std::string& directory) {
-    const std::string path = directory + '/' + agent_socket_name;
-    struct stat status {};
-    if (::lstat(path.c_str(), &status) != 0)
-        return Error{fmt::format("the supervisor runs, but its agent socket '{}' cannot be seen "
-                                 "({}): try 'livesock restart'",
-                                 path, std::strerror(errno)),
-                     errno};
-    if (!S_ISSOCK(status.st_mode) || status.st_uid != ::geteuid())
-        return Error{fmt::format("'{}' is not a socket of yours: remove it, then run "
-                                 "'livesock restart'",
-                                 path)};
-    return {};
 }
 
 /// In the child. What it writes goes to `output`, a file: a pipe would stay open for as long as the
@@ -125,7 +132,7 @@ Result<void> wait_for_child(pid_t child, int output) {
 
 /// Whether somebody else is at it, so that looking again in a moment is worth it.
 bool is_passing(int code) {
-    return code == ENOENT || code == ECONNRESET || code == EALREADY;
+    return code == ENOENT || code == ECONNRESET || code == EALREADY || code == EAGAIN;
 }
 
 } // namespace
@@ -156,24 +163,19 @@ Result<void> launch_supervisor(const std::string& program) {
 }
 
 Result<ControlClient> ensure_supervisor() {
-    const TimePoint deadline = Clock::now() + start_limit;
-    for (auto pause = 10ms;; pause = std::min(pause * 2, 200ms)) {
+    const TimePoint deadline = Clock::now() + race_limit;
+    for (auto pause = 0ms;; pause = std::clamp(pause * 2, 10ms, 200ms)) {
         Result<ControlClient> found = find_answering();
-        if (found) {
-            if (const Result<void> usable = check_agent_socket(found->directory()); !usable)
-                return usable.error();
+        if (found || !is_passing(found.error().code))
             return found;
-        }
-        if (!is_passing(found.error().code))
-            return found;
+        Error obstacle = found.error();
         // Many logins may do this at once; livesockd's lock decides which one of them starts it.
-        const Result<void> launched = launch_supervisor(locate().supervisor);
-        if (!launched && !is_passing(launched.error().code))
-            return launched.error();
-        if (Clock::now() >= deadline)
-            return launched ? found.error() : launched.error();
-        if (!launched)
-            std::this_thread::sleep_for(pause);
+        if (obstacle.code != EAGAIN)
+            if (const Result<void> launched = launch_supervisor(locate().supervisor); !launched)
+                obstacle = launched.error();
+        if (!is_passing(obstacle.code) || Clock::now() >= deadline)
+            return obstacle;
+        std::this_thread::sleep_for(pause);
     }
 }
 
