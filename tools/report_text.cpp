@@ -155,8 +155,10 @@ std::string agent_called(const AgentReport& agent) {
 std::string status_text(const StatusReport& report, const View& view, const Surroundings& here) {
     const AgentReport* const used = used_agent(report);
     const std::string first = used != nullptr ? working_text(*used) : not_working_text(report);
-    std::string out = coloured(view, used != nullptr ? Colour::green : Colour::red,
-                               wrapped(first, 0, view.width));
+    const Colour colour = used != nullptr ? Colour::green : Colour::red;
+    std::string verdict = wrapped(first, 0, view.width);
+    verdict.pop_back(); // the newline comes after the colour
+    std::string out = coloured(view, colour, verdict) + '\n';
     if (const std::string pin = pin_text(report, used); !pin.empty())
         out += wrapped(pin, 0, view.width);
     if (!here.uses_agent)

@@ -82,6 +82,7 @@ Agent socket: ~/.local/state/livesock/box/agent.sock
 TEST_CASE("status in colour") {
     const std::string text = status_text(full_report(), View{.width = 140, .colour = true}, inside);
     CHECK(text.starts_with("\033[32mlivesock is working"));
+    CHECK(text.find("12 ms).\033[0m\n\n") != std::string::npos);
     CHECK(text.find("\033[32mlive\033[0m   ") != std::string::npos);
     CHECK(text.find("\033[31mhung\033[0m   ") != std::string::npos);
     CHECK(text.find("\x1b[31mlaptop") == std::string::npos);
