@@ -55,6 +55,12 @@ class Livesock:
         except ValueError:
             return None
 
+    def show_status(self):
+        """As the command will see it, with our socket in SSH_AUTH_SOCK."""
+        environment = os.environ | {"SSH_AUTH_SOCK": self.status()["agent_socket"]}
+        subprocess.run([self.program, "status"], stdin=subprocess.DEVNULL, stdout=sys.stderr, env=environment,
+                       check=False)
+
     def start(self):
         was_running = self.status() is not None
         answer = self.call("start", env=os.environ | {MARK: "1"})
@@ -109,8 +115,10 @@ class EmbeddedAgent:
 
     def start(self):
         # ssh-agent ends within seconds of the command that it runs. That command ends with the pipe:
-        # so nothing is left behind even when we are killed.
-        command = ["ssh-agent", "-a", str(self.socket), "sh", "-c", 'echo "$SSH_AGENT_PID"; exec cat']
+        # so nothing is left behind even when we are killed. The name is what `livesock status` shows,
+        # for it is this process that made the socket.
+        script = 'echo livesock-try >/proc/$$/comm; echo "$SSH_AGENT_PID"; read -r _'
+        command = ["ssh-agent", "-a", str(self.socket), "sh", "-c", script]
         self.parent = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        stderr=subprocess.PIPE, text=True, start_new_session=True)
         pid = self.parent.stdout.readline().strip()
@@ -266,7 +274,7 @@ def main():
             agent.load_keys()
             livesock.call("register", str(agent.socket))
             livesock.call("wait", "--timeout", "5s")
-        subprocess.run([livesock.program, "status"], stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
+        livesock.show_status()
         if not command:
             say("a shell with livesock; `livesock` is on its PATH; leave it with `exit`")
         return run([livesock.program, "run", "--", *(command or [users_shell()])], environment)
