@@ -56,12 +56,12 @@ class FakeAgent {
     /// The frame to answer with; nothing: no answer is given (later, perhaps, by the test).
     using Answer = std::function<std::optional<std::string>(const Request&)>;
 
-    /// Listens at `path` with room for `backlog` connections that are not accepted yet.
-    FakeAgent(EventLoop& loop, std::string path, std::vector<Identity> keys = {}, int backlog = 64)
-        : keys(std::move(keys))
+    /// Listens at `path` as soon as it is made.
+    FakeAgent(EventLoop& loop, std::string path, std::vector<Identity> initial_keys = {})
+        : keys(std::move(initial_keys))
         , loop_(loop)
         , path_(std::move(path)) {
-        listen(backlog);
+        listen();
     }
     FakeAgent(const FakeAgent&) = delete;
     FakeAgent& operator=(const FakeAgent&) = delete;
