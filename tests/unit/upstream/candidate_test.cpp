@@ -154,6 +154,11 @@ TEST_CASE("the end of the sentinel is instant news of death") {
         REQUIRE(watched.becomes(AgentState::live));
         watched.agent.die();
     }
+    SUBCASE("however short its life was") {
+        watched.begin();
+        REQUIRE(watched.becomes(AgentState::live));
+        watched.agent.die();
+    }
     const TimePoint before = Clock::now();
     REQUIRE(watched.becomes(AgentState::dead));
     CHECK(Clock::now() - before < 1s);
