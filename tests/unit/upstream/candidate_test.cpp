@@ -216,6 +216,12 @@ TEST_CASE("an agent that hangs up after each answer stays live over the interval
     watched.agent.hangs_up_after_answer = true;
     watched.begin({.interval = 40ms, .timeout = 20ms, .hung_after = 30ms});
     REQUIRE(watched.becomes(AgentState::live));
+    SUBCASE("by itself") {}
+    SUBCASE("and when its keys are asked for") {
+        REQUIRE(run_until(watched.loop, [&] { return watched.agent.accepted == 4; }));
+        settle(watched.loop);
+        watched.candidate->refresh();
+    }
     REQUIRE(run_until(watched.loop, [&] { return watched.agent.accepted >= 9; }));
     for (const AgentState state : watched.states)
         CHECK(state == AgentState::live);
