@@ -144,10 +144,14 @@ Result<SupervisorLock> SupervisorLock::acquire(const RuntimeDir& directory) {
         return system_error(fmt::format("cannot open '{}'", path), errno);
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
         const int code = errno;
-        char holder[16] = {};
-        if (code != EWOULDBLOCK || ::pread(fd.get(), holder, sizeof holder - 1, 0) <= 0)
+        if (code != EWOULDBLOCK)
             return system_error(fmt::format("cannot lock '{}'", path), code);
-        return Error{fmt::format("already running, pid {}", std::atoi(holder)), code};
+        // One that has only just begun has not left its pid yet.
+        char holder[16] = {};
+        const ssize_t count = ::pread(fd.get(), holder, sizeof holder - 1, 0);
+        return Error{count <= 0 ? "already running"
+                                : fmt::format("already running, pid {}", std::atoi(holder)),
+                     code};
     }
     // For the message above only: the lock is what counts, it ends with its holder.
     const std::string pid = fmt::format("{}\n", ::getpid());

@@ -49,6 +49,15 @@ Result<UniqueFd> dial(const std::string& path) {
     return fd;
 }
 
+std::string bound_path(int fd) {
+    sockaddr_un address{};
+    socklen_t length = sizeof address;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0 ||
+        address.sun_family != AF_UNIX)
+        return {};
+    return {address.sun_path, ::strnlen(address.sun_path, sizeof address.sun_path)};
+}
+
 bool is_hung_up(int fd) {
     pollfd state{.fd = fd, .events = 0, .revents = 0};
     return ::poll(&state, 1, 0) == 1;

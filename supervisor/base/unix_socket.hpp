@@ -18,6 +18,9 @@ inline constexpr std::size_t longest_socket_path = 107;
 /// address. The descriptor is non-blocking and close-on-exec.
 [[nodiscard]] Result<UniqueFd> dial(const std::string& path);
 
+/// The path that the Unix socket `fd` is bound to; empty if it has none.
+[[nodiscard]] std::string bound_path(int fd);
+
 /// Whether the other end of the connection `fd` is closed altogether, and not only its writing
 /// half.
 [[nodiscard]] bool is_hung_up(int fd);

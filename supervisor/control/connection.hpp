@@ -27,6 +27,9 @@ class ControlConnection {
     void answer(const std::string& line);
     /// Takes no further line, and closes as soon as all answers are out.
     void close_when_written();
+    /// Closes at once, whatever was asked.
+    void close();
+    bool is_open() const { return static_cast<bool>(fd_); }
 
   private:
     void on_readable();
@@ -34,7 +37,6 @@ class ControlConnection {
     void on_change();
     void next_line();
     void write_some();
-    void close();
 
     UniqueFd fd_;
     Callbacks callbacks_;

@@ -81,6 +81,7 @@ void ControlServer::admit(UniqueFd fd) {
                      peer->uid, peer->pid);
         return;
     }
+    make_room();
     const Id id = next_id_++;
     clients_[id].connection = std::make_unique<ControlConnection>(
         host_.loop(), std::move(fd),
@@ -92,9 +93,17 @@ void ControlServer::admit(UniqueFd fd) {
                     clients_[id].connection->close_when_written();
                 },
             .closed = [this, id] { on_closed(id); }});
-    if (clients_.size() > most_control_connections) {
-        answer_error(id, "busy", "too many connections to the control socket");
-        clients_[id].connection->close_when_written();
+}
+
+/// Somebody forgets to close: not the reason why the next one is refused.
+void ControlServer::make_room() {
+    if (clients_.size() - closed_.size() < most_control_connections)
+        return;
+    for (auto& [id, client] : clients_) {
+        if (client.waits || !client.connection->is_open())
+            continue;
+        client.connection->close();
+        return;
     }
 }
 

@@ -15,7 +15,7 @@
 
 namespace livesock {
 
-/// More connections than this at once are refused with an error.
+/// One connection more, and the oldest that does not wait for an agent is closed.
 inline constexpr std::size_t most_control_connections = 64;
 
 class ControlServer {
@@ -33,6 +33,7 @@ class ControlServer {
 
     void accept();
     void admit(UniqueFd fd);
+    void make_room();
     void on_line(Id id, std::string_view line);
     void on_closed(Id id);
     void run(Id id, const nlohmann::json& request);

@@ -1,7 +1,5 @@
 #include "supervisor/control/status.hpp"
 
-#include "supervisor/base/escape.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <tuple>
@@ -121,8 +119,8 @@ json describe_identities(const AgentPool& agents) {
     if (agent != nullptr)
         for (const Identity& identity : agent->identities())
             identities.push_back({{"fingerprint", fingerprint(identity.blob)},
-                                  {"type", escaped(key_type(identity.blob), 64)},
-                                  {"comment", escaped(identity.comment)},
+                                  {"type", key_type(identity.blob)},
+                                  {"comment", identity.comment},
                                   {"agent", agent->path()},
                                   {"label", agent->label()}});
     return {{"ok", true},

@@ -1,7 +1,7 @@
 #include "supervisor/daemon/sd_notify.hpp"
 
-#include "supervisor/base/escape.hpp"
 #include "supervisor/base/runtime_dir.hpp"
+#include "supervisor/base/unix_socket.hpp"
 
 #include <cerrno>
 #include <cstdlib>
@@ -37,15 +37,6 @@ bool is_listening(int fd) {
     return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &length) == 0 && value != 0;
 }
 
-std::string bound_path(int fd) {
-    sockaddr_un address{};
-    socklen_t length = sizeof address;
-    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0 ||
-        address.sun_family != AF_UNIX)
-        return {};
-    return {address.sun_path, ::strnlen(address.sun_path, sizeof address.sun_path)};
-}
-
 } // namespace
 
 void notify_service_manager(std::string_view state) {
@@ -64,7 +55,7 @@ void notify_service_manager(std::string_view state) {
              reinterpret_cast<const sockaddr*>(&address), length);
 }
 
-Result<UniqueFd> take_passed_socket(const std::string& path) {
+Result<UniqueFd> take_passed_socket() {
     const bool is_for_us = std::atoi(environment("LISTEN_PID").c_str()) == ::getpid();
     const int count = std::atoi(environment("LISTEN_FDS").c_str());
     const std::string names = environment("LISTEN_FDNAMES");
@@ -77,11 +68,9 @@ Result<UniqueFd> take_passed_socket(const std::string& path) {
         return Error{"several sockets are passed by the service manager: name the agent's one "
                      "FileDescriptorName=agent"};
     UniqueFd fd(first_passed + index);
-    const std::string bound = bound_path(fd.get());
-    if (!is_listening(fd.get()) || bound != path)
-        return Error{fmt::format("the socket that the service manager passes listens at '{}': set "
-                                 "ListenStream={}",
-                                 escaped(bound), path)};
+    if (!is_listening(fd.get()) || bound_path(fd.get()).empty())
+        return Error{"the socket that the service manager passes is not a Unix socket that "
+                     "listens: set ListenStream= to a path"};
     if (::fcntl(fd.get(), F_SETFD, FD_CLOEXEC) != 0 || ::fcntl(fd.get(), F_SETFL, O_NONBLOCK) != 0)
         return system_error("cannot use the socket that the service manager passes", errno);
     return fd;

@@ -53,7 +53,7 @@ Result<Candidate*> AgentPool::add(const std::string& path, Origin origin) {
     Result<SocketFile> file = check_socket(path);
     if (!file)
         return file.error();
-    if (file->path == own_socket_)
+    if (is_same_file(file->path, own_socket_))
         return Error{fmt::format("'{}' is livesock's own socket", escaped(path)), EPERM};
     if (Candidate* const known = find(file->path)) {
         if (known->state() == AgentState::dead)
@@ -70,8 +70,10 @@ Result<Candidate*> AgentPool::add(const std::string& path, Origin origin) {
     auto candidate = std::make_unique<Candidate>(loop_, settings_, std::move(*file), origin,
                                                  [this] { update_.trigger(); });
     candidate->start();
-    // Of the sockets that are found when we start, most belong to logins that ended without care.
-    if (candidate->state() == AgentState::dead && origin != Origin::registered)
+    // Of the sockets that are found when we start, most belong to logins that ended without care;
+    // and who names one at which nobody listens has made a mistake.
+    const bool is_dead = candidate->state() == AgentState::dead;
+    if (candidate->is_gone() || (is_dead && origin == Origin::registered))
         return Error{candidate->reason(), ECONNREFUSED};
     candidates_.push_back(std::move(candidate));
     told_.push_back(AgentState::fresh);
@@ -178,16 +180,22 @@ bool AgentPool::tell_states() {
     return has_changed;
 }
 
-/// Forgets what is gone. Nothing refers to it: the choice was made before this.
 void AgentPool::sweep() {
+    forget_if([](const Candidate& candidate) { return candidate.is_gone(); });
+}
+
+void AgentPool::forget_if(const std::function<bool(const Candidate&)>& is_unwanted) {
     for (std::size_t i = candidates_.size(); i-- > 0;) {
-        if (!candidates_[i]->is_gone())
+        if (!is_unwanted(*candidates_[i]))
             continue;
+        if (candidates_[i].get() == selected_)
+            selected_ = nullptr;
         const auto at = static_cast<std::ptrdiff_t>(i);
         candidates_.erase(candidates_.begin() + at);
         told_.erase(told_.begin() + at);
         warned_of_limit_ = false;
     }
+    update_.trigger();
 }
 
 void AgentPool::refresh(Duration patience, std::function<void()> done) {

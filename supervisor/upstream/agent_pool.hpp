@@ -25,8 +25,11 @@ class AgentPool {
     /// why `path` is refused, or that nobody listens there.
     Result<Candidate*> add(const std::string& path, Origin origin);
 
-    /// A socket that would lead requests back to us: never an agent.
+    /// A socket that would lead requests back to us, by whatever name: never an agent.
     void never_use(const std::string& path) { own_socket_ = path; }
+
+    /// Forgets every agent for which `is_unwanted`; not to be called by an agent's own callback.
+    void forget_if(const std::function<bool(const Candidate&)>& is_unwanted);
 
     /// The agent that requests go to, null while there is none. Candidates stay valid until the
     /// loop calls back the next time: keep a path and find() it again.

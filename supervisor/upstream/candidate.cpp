@@ -118,22 +118,28 @@ void Candidate::watch_listener(pid_t pid) {
 void Candidate::dial_failed(const Error& error) {
     const AgentState before = state();
     const bool is_full = error.code == EAGAIN;
-    const bool has_listened = liveness_.last_answer().has_value();
-    const bool may_listen_soon = error.code == ECONNREFUSED && !has_listened && is_young(file_);
-    if (!is_full && !may_listen_soon && !is_shortage(error.code)) {
+    if (is_full || is_shortage(error.code)) {
+        // A backlog that nobody empties is silence, like an open question.
+        if (is_full)
+            liveness_.asked(Clock::now());
+        liveness_.pass(Clock::now());
+        back_off();
+    } else {
+        const bool has_listened = liveness_.last_answer().has_value();
+        const bool may_listen_soon =
+            error.code == ECONNREFUSED && !has_listened && is_young(file_);
         // Only somebody's word makes a path worth watching on which nobody listens.
-        is_gone_ = origin_ != Origin::registered || !exists(file_.path);
+        is_gone_ = !may_listen_soon && (origin_ != Origin::registered || !exists(file_.path));
         die(error.message);
-        tell_change_from(before);
-        return;
+        if (may_listen_soon)
+            back_off();
     }
-    // A backlog that nobody empties is silence, like an open question.
-    if (is_full)
-        liveness_.asked(Clock::now());
-    liveness_.pass(Clock::now());
+    tell_change_from(before);
+}
+
+void Candidate::back_off() {
     redial_after(redial_delay_);
     redial_delay_ = std::min<Duration>(redial_delay_ * 2, last_redial);
-    tell_change_from(before);
 }
 
 void Candidate::redial_after(Duration delay) {

@@ -90,6 +90,7 @@ class Candidate {
     void on_end(MessageStream::End end);
     void redial();
     void redial_after(Duration delay);
+    void back_off();
     bool is_connected() const { return sentinel_ && sentinel_->is_open(); }
     void on_timer();
     void schedule();

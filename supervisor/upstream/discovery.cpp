@@ -83,6 +83,11 @@ Discovery::create(EventLoop& loop, const DiscoverySettings& settings, const std:
     return discovery;
 }
 
+bool Discovery::covers(std::string_view path) const {
+    return std::any_of(rules_.begin(), rules_.end(),
+                       [&](const Rule& rule) { return rule.pattern.matches_path(path); });
+}
+
 void Discovery::rescan() {
     for (std::size_t rule = 0; rule < rules_.size(); ++rule)
         anchor(rule);

@@ -28,6 +28,9 @@ class Discovery {
     create(EventLoop& loop, const DiscoverySettings& settings, const std::string& home,
            std::function<void(const std::string& path, Origin origin)> on_socket);
 
+    /// Whether `path` is of those that are looked for.
+    bool covers(std::string_view path) const;
+
   private:
     struct Rule {
         PathPattern pattern;

@@ -13,13 +13,19 @@ bool has_control_characters(std::string_view name) {
     });
 }
 
+/// What stands before the first slash of `path`, which is shortened by both.
+std::string_view cut_component(std::string_view& path) {
+    const std::size_t slash = path.find('/');
+    const std::string_view component = path.substr(0, slash);
+    path.remove_prefix(slash == std::string_view::npos ? path.size() : slash + 1);
+    return component;
+}
+
 } // namespace
 
 PathPattern::PathPattern(std::string_view pattern) {
     while (!pattern.empty()) {
-        const std::size_t slash = pattern.find('/');
-        const std::string_view text = pattern.substr(0, slash);
-        pattern.remove_prefix(slash == std::string_view::npos ? pattern.size() : slash + 1);
+        const std::string_view text = cut_component(pattern);
         if (text.empty())
             continue;
         const std::size_t wildcard = text.find_first_of("*?[\\");
@@ -37,6 +43,19 @@ bool PathPattern::matches(std::size_t level, std::string_view name) const {
     if (!name.starts_with(component.literal_prefix) || has_control_characters(name))
         return false;
     return ::fnmatch(component.text.c_str(), std::string(name).c_str(), FNM_PERIOD) == 0;
+}
+
+bool PathPattern::matches_path(std::string_view path) const {
+    std::size_t level = 0;
+    while (!path.empty()) {
+        const std::string_view name = cut_component(path);
+        if (name.empty())
+            continue;
+        if (level == size() || !matches(level, name))
+            return false;
+        ++level;
+    }
+    return level == size();
 }
 
 std::string PathPattern::directory(std::size_t levels) const {

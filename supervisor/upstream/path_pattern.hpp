@@ -24,6 +24,9 @@ class PathPattern {
     /// only where the pattern says the dot.
     bool matches(std::size_t level, std::string_view name) const;
 
+    /// Whether all of `path`, which is absolute, fits.
+    bool matches_path(std::string_view path) const;
+
     /// The directory that the first `levels` components name, which must be literal.
     std::string directory(std::size_t levels) const;
 

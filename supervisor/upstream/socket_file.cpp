@@ -51,6 +51,13 @@ Result<SocketFile> check_socket(const std::string& path) {
     return SocketFile{resolved, system_clock::time_point(since_epoch)};
 }
 
+bool is_same_file(const std::string& a, const std::string& b) {
+    struct stat first {};
+    struct stat second {};
+    return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 &&
+           first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
 Result<AgentConnection> dial_agent(const std::string& path) {
     Result<UniqueFd> fd = dial(path);
     if (!fd)

@@ -22,6 +22,9 @@ struct SocketFile {
 /// Error::code is the errno, EPERM for what is refused.
 [[nodiscard]] Result<SocketFile> check_socket(const std::string& path);
 
+/// Whether both paths lead to one and the same existing file.
+[[nodiscard]] bool is_same_file(const std::string& a, const std::string& b);
+
 /// A connection to an agent, and the process that listens there.
 struct AgentConnection {
     UniqueFd fd;
