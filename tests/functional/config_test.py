@@ -28,6 +28,7 @@ class ConfigTest(DaemonCase):
         ("an unknown level", "[log]\nlevel = \"chatty\"\n", r":2:\d+"),
         ("globs that are no list", "[discovery]\nglobs = \"/tmp/x\"\n", r":2:\d+"),
         ("globs that are no texts", "[discovery]\nglobs = [1]\n", r":2:\d+"),
+        ("a variable in a glob", "[discovery]\nglobs = [\"$HOME/agents/*\"]\n", r":2:\d+"),
         ("no clients at all", "[proxy]\nmax_clients = 0\n", r":2:\d+"),
         ("broken TOML", "[probe\n", r":1:\d+"),
         ("bytes that are no UTF-8", "[probe]\n# \udcff\n", r":2:\d+"),
@@ -75,11 +76,16 @@ class ConfigTest(DaemonCase):
                 else:
                     self.assertEqual(daemon.reload(), {"ok": True})
                 daemon.wait_for_live(agent.path)
-                daemon.configure("[discovery]\nforwarded = false\n")
-                daemon.reload()
-                daemon.wait_for_live(None)
                 self.assertEqual(daemon.stop(), 0)
                 agent.close()
+
+    def test_a_reload_forgets_the_agents_of_a_glob_that_was_taken_away(self):
+        agent = self.agent("alice", path=self.in_agents("one"))
+        daemon = self.supervisor(self.only_agents())
+        daemon.wait_for_live(agent.path)
+        daemon.configure("[discovery]\nforwarded = false\n")
+        daemon.reload()
+        daemon.wait_for_live(None)
 
     def test_a_reload_with_a_bad_config_keeps_the_one_that_runs(self):
         agent = self.agent("alice", path=self.in_agents("one"))

@@ -1,7 +1,6 @@
 """The control socket: every command, and clients that misbehave."""
 
 import os
-import stat
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
@@ -119,7 +118,7 @@ class ControlTest(DaemonCase):
 
     def test_clients_that_say_nothing_or_never_read_delay_nobody(self):
         daemon = self.supervisor()
-        for number in range(128):
+        for number in range(60):
             control = self.keep(Control(daemon.control_sock))
             if number % 2:
                 control.sock.setblocking(False)
@@ -131,8 +130,17 @@ class ControlTest(DaemonCase):
         watch = Stopwatch()
         self.assertTrue(daemon.control("ping")["ok"])
         self.assertLess(watch.seconds, 0.5)
-        self.assertTrue(stat.S_ISSOCK(os.lstat(daemon.control_sock).st_mode))
         self.assertEqual(daemon.stop(), 0)
+
+    def test_of_too_many_connections_the_last_are_told_and_later_ones_served(self):
+        daemon = self.supervisor()
+        crowd = [Control(daemon.control_sock) for _ in range(200)]
+        told = crowd[-1].recv()
+        self.assertFalse(told["ok"], told)
+        self.assertIsNone(crowd[-1].recv())
+        for control in crowd:
+            control.close()
+        eventually(daemon.answers, 2, "room")
 
 
 if __name__ == "__main__":

@@ -155,7 +155,7 @@ class BackgroundTest(DaemonCase):
     def test_it_inherits_no_descriptor(self):
         reader, writer = os.pipe()
         child = self.sandbox.spawn(LIVESOCKD, "--daemon", log="daemon", pass_fds=(writer,))
-        self.addCleanup(self.livesock, "stop")
+        self.stop_at_the_end()
         self.assertEqual(child.wait(10), 0)
         os.close(writer)
         os.set_blocking(reader, False)

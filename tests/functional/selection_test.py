@@ -1,7 +1,6 @@
 """Which agent `live` leads to: states, order, pins."""
 
 import os
-import re
 import stat
 import sys
 import threading
@@ -182,7 +181,17 @@ class SelectionTest(TmpCase):
         self.daemon.wait_for_live(agent.path)
         agent.add("bob")
         eventually(lambda: self.daemon.agents()[agent.path]["keys"] == 2, 2, "the second key")
-        self.assertTrue(re.match("SHA256:", self.daemon.agents()[agent.path]["fingerprints"][1]))
+        self.assertEqual(self.daemon.agents()[agent.path]["fingerprints"],
+                         [self.sandbox.fingerprint(name) for name in ("alice", "bob")])
+
+    def test_an_agent_that_is_given_its_first_key_later_is_preferred_soon(self):
+        with_key = self.agent("alice", path=self.in_agents("one"))
+        self.daemon = self.supervisor(self.config)
+        self.daemon.wait_for_live(with_key.path)
+        newer = self.agent(path=self.in_agents("two"))
+        self.daemon.wait_for_state(newer.path, "live")
+        newer.add("bob")
+        self.daemon.wait_for_live(newer.path)  # without anybody asking for the status
 
 
 if __name__ == "__main__":

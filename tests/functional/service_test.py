@@ -37,9 +37,9 @@ class ServiceManagerTest(DaemonCase):
             self.supervisor(wait=False, NOTIFY_SOCKET="@" + name)
             self.assertIn("READY=1", notify.recv(4096).decode())
 
-    def activated(self, names=None, at=None):
-        """A supervisor that was handed a listening socket at `at`; returns it and the socket's path."""
-        path = at or os.path.join(self.sandbox.directory("systemd"), "agent.sock")
+    def activated(self, names=None, at="run", wait=True):
+        """A supervisor that was handed a socket that listens in the directory `at`; returns it and the path."""
+        path = os.path.join(self.sandbox.directory(at), "agent.sock")
         self.sandbox.directory("run")
         listener = self.keep(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         listener.bind(path)
@@ -51,7 +51,7 @@ class ServiceManagerTest(DaemonCase):
                    "os.execv(sys.argv[2], sys.argv[2:])")
         more = {"LISTEN_FDNAMES": names} if names else {}
         daemon = self.supervisor(program=sys.executable, words=("-c", wrapper, str(handed), LIVESOCKD),
-                                 pass_fds=(handed,), LISTEN_FDS="1", config=self.only_agents(), **more)
+                                 pass_fds=(handed,), LISTEN_FDS="1", config=self.only_agents(), wait=wait, **more)
         return daemon, path
 
     def test_a_socket_handed_over_is_served(self):
@@ -66,13 +66,11 @@ class ServiceManagerTest(DaemonCase):
                 remove(path)
                 agent.close()
 
-    def test_a_socket_handed_over_at_the_usual_place_is_served_and_kept(self):
-        agent = self.agent("alice", path=self.in_agents("one"))
-        daemon, path = self.activated(at=os.path.join(self.sandbox.directory("run"), "agent.sock"))
-        daemon.wait_for_live(agent.path)
-        self.assertEqual(wire.comments(path), ["alice"])
-        self.assertEqual(daemon.stop(), 0)
-        self.assertTrue(os.path.lexists(path))
+    def test_a_socket_handed_over_that_listens_elsewhere_is_refused(self):
+        daemon, path = self.activated(at="systemd", wait=False)
+        self.assertEqual(daemon.wait(), 1)
+        self.assertIn(path, daemon.log)
+        self.assertIn(daemon.agent_sock, daemon.log)
 
     def test_descriptors_meant_for_another_process_are_left_alone(self):
         daemon = self.supervisor(LISTEN_FDS="1", LISTEN_PID="1")

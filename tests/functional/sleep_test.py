@@ -115,7 +115,7 @@ class OneLoginTest(Case):
         self.sleeper.sleep()
         kind, seconds = timed(lambda: wire.answer_kind(self.path, LIST, within=20))
         self.assertEqual(kind, wire.FAILURE)
-        self.assertLess(seconds, 5.5)  # proxy.list_timeout
+        self.assertLess(seconds, 7.5)  # proxy.list_timeout, and proxy.grace for another agent to come
         self.daemon.wait_for_live(None)
         kind, seconds = timed(lambda: wire.answer_kind(self.path, LIST, within=20))
         self.assertEqual(kind, wire.FAILURE)
@@ -205,8 +205,18 @@ class ProbeTest(Case):
         self.daemon.wait_for_state(self.fake.path, "live", within=1)
 
     def test_the_end_of_an_agent_is_news_at_once(self):
+        self.daemon.stop()
+        os.utime(self.fake.path, (1, 1))  # a young socket that refuses may be about to listen
+        self.daemon = self.supervisor(self.only_agents())
+        other = self.fake_agent("dave", path=self.in_agents("other"))
+        self.daemon.wait_for_state(self.fake.path, "live")
+        self.daemon.wait_for_live(other.path)
         watch = Stopwatch()
-        self.fake.refuse()
+        other.close()  # as sshd does at a logout: the name goes, too
+        self.daemon.wait_for_live(self.fake.path, within=1)
+        self.assertLess(watch.seconds, 0.1)
+        watch = Stopwatch()
+        self.fake.refuse()  # as one that was killed
         self.daemon.wait_for_live(None, within=1)
         self.assertLess(watch.seconds, 0.1)
 

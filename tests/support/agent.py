@@ -7,16 +7,22 @@ from .waiting import eventually
 
 
 class Agent:
-    """`ssh-agent -D` on `path` (default: a fresh name in the sandbox), holding the keys of the names given."""
+    """`ssh-agent -D` on `path` (default: a fresh name in the sandbox), holding the keys of the names given.
+
+    It holds them from the first moment that anybody can see it at `path`: it is born elsewhere and renamed.
+    """
 
     def __init__(self, sandbox, *keys, path=None):
         self.sandbox = sandbox
-        self.path = path or sandbox.fresh("agent")
+        self.path = sandbox.fresh("agent")
         self._process = sandbox.spawn("ssh-agent", "-D", "-a", self.path, log="ssh-agent.log")
         self.pid = self._process.pid
         eventually(lambda: wire.accepts(self.path), 5, f"ssh-agent to listen on {self.path}")
         for key in keys:
             self.add(key)
+        if path:
+            os.rename(self.path, path)
+            self.path = path
 
     def add(self, key):
         """Loads one more key of the sandbox."""

@@ -93,9 +93,9 @@ class FakeAgent:
             self._stopping = True
             self._rope.send(b"!")
             self._thread.join()
+            self._listener.close()  # before the connections: whoever dials again at once is refused
             for connection in list(self._connections):
                 self._end(connection)
-            self._listener.close()
             self._bell.close()
             self._rope.close()
             self._selector.close()
