@@ -42,6 +42,15 @@ class LoginTest(Case):
         login.vanish()
         self.assertFalse(os.path.lexists(login.auth_sock))
 
+    def test_ssh_does_not_end_while_anybody_holds_a_connection_to_its_forwarded_agent(self):
+        login = self.login(self.sshd(), self.agent("alice"))
+        with wire.Client(login.auth_sock) as client:
+            self.assertEqual(client.comments(), ["alice"])
+            with self.assertRaisesRegex(AssertionError, "ssh did not end"):
+                login.logout(within=1)
+            self.assertTrue(os.path.lexists(login.auth_sock))
+        login.logout()
+
     def test_the_old_pane_outlives_the_login(self):
         login, tmux = self.login(self.sshd(), self.agent("alice")), self.tmux()
         started = login.run(tmux.new())

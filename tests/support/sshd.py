@@ -150,8 +150,9 @@ exec sh
     def logout(self, within=10):
         """Leaves the shell; returns when ssh has ended and sshd has removed the socket."""
         try:
-            self._write("exit\n")
-            self._client.stdin.close()
+            if not self._client.stdin.closed:
+                self._write("exit\n")
+                self._client.stdin.close()
         except BrokenPipeError:
             pass
         try:
