@@ -1,6 +1,7 @@
 """livesock run: what the program gets, and what it is spared."""
 
 import os
+import re
 import subprocess
 import sys
 import unittest
@@ -99,19 +100,19 @@ class RunTest(CommandCase):
         self.check(0, "run", "true")
         self.assertEqual(self.pid(), pid)
 
-    def test_signals_and_descriptors_are_as_they_were(self):
+    def test_signals_descriptors_and_limits_are_as_they_were(self):
         reader, writer = os.pipe()
         self.addCleanup(os.close, reader)
-        child = subprocess.Popen([LIVESOCK, "run", "--", "sh", "-c", f"ls /proc/$$/fd; grep Sig /proc/$$/status; "
-                                  "ulimit -c; umask"], pass_fds=(writer,), stdin=subprocess.DEVNULL,
-                                 stdout=subprocess.PIPE, env=self.sandbox.environment(), text=True)
-        under, _ = child.communicate(timeout=10)
-        child = subprocess.Popen(["sh", "-c", "ls /proc/$$/fd; grep Sig /proc/$$/status; ulimit -c; umask"],
-                                 pass_fds=(writer,), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                 env=self.sandbox.environment(), text=True)
-        plain, _ = child.communicate(timeout=10)
-        os.close(writer)
-        self.assertEqual(under, plain)
+        self.addCleanup(os.close, writer)
+        for words in (["ls", "-l", "/proc/self/fd/"], ["grep", "-E", "^Sig(Blk|Ign|Cgt)|^Umask|NoNewPrivs",
+                                                       "/proc/self/status"], ["cat", "/proc/self/limits"]):
+            told = []
+            for before in ([LIVESOCK, "run", "--"], []):
+                done = subprocess.run([*before, *words], pass_fds=(writer,), stdin=subprocess.DEVNULL, check=True,
+                                      capture_output=True, env=self.sandbox.environment(), text=True)
+                told.append(re.sub(r"(?m)^.*? (\d+ -> [a-z/]*).*$", r"\1", done.stdout))
+            with self.subTest(words=words):
+                self.assertEqual(told[0], told[1])
 
 
 @unittest.skipUnless(os.path.exists(FAULTY), "no AddressSanitizer here")

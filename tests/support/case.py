@@ -15,6 +15,10 @@ from .tmux import Tmux
 _place = None
 
 
+AT_ONCE = 0.1  # seconds in which a request is answered when all is well
+ROUNDS = 3  # a machine that is busy with something else may spoil one, or two
+
+
 class Case(unittest.TestCase):
     """A test with a sandbox. What `keep` is given is closed when the test ends, the latest first."""
 
@@ -32,6 +36,14 @@ class Case(unittest.TestCase):
         left = self.sandbox.settle()
         self.sandbox.remove()
         self.assertEqual(left, [], "left behind")
+
+    def check_at_once(self, seconds_of, times=1, limit=AT_ONCE):
+        """`seconds_of()` tells no more than `limit` seconds, `times` times in a row."""
+        for _ in range(ROUNDS):
+            slowest = max(seconds_of() for _ in range(times))
+            if slowest <= limit:
+                return
+        self.fail(f"in each of {ROUNDS} rounds one took longer than {limit} s, the last time {slowest:.3f} s")
 
     def keep(self, thing):
         """Takes care of closing `thing`, and returns it."""
