@@ -66,6 +66,17 @@ Subject Bench::proxy() const {
                          : Subject::livesockd_with_agent(site, Discovery::off);
 }
 
+std::optional<Subject> Bench::floor() const {
+    return options.relay ? std::nullopt : std::optional(Subject::relay(site));
+}
+
+Block on_floor(const std::optional<Subject>& floor,
+               const std::function<double(const sockaddr_un&)>& block) {
+    if (!floor)
+        return nullptr;
+    return [block, address = socket_address(floor->agent_socket())] { return block(address); };
+}
+
 Row as_row(std::string what, const Comparison& comparison, Unit unit, Target target) {
     return {.what = std::move(what),
             .measured = {comparison.measured, unit},
@@ -73,6 +84,7 @@ Row as_row(std::string what, const Comparison& comparison, Unit unit, Target tar
             .ratio = comparison.ratio,
             .low = comparison.low,
             .high = comparison.high,
+            .floor = comparison.floor > 0 ? std::optional(comparison.floor) : std::nullopt,
             .target = target};
 }
 

@@ -19,9 +19,17 @@ struct Bench {
     /// The proxy to measure, in front of the site's agent: livesockd, or the relay if asked for.
     [[nodiscard]] Subject proxy() const;
 
+    /// The relay in front of the site's agent, to be measured beside livesockd; none if it is what
+    /// is measured.
+    [[nodiscard]] std::optional<Subject> floor() const;
+
     /// `full`, or with --quick `quick`.
     [[nodiscard]] int rounds(int full, int quick) const { return options.quick ? quick : full; }
 };
+
+/// `block`, for the address of `floor`; nothing if there is none.
+[[nodiscard]] Block on_floor(const std::optional<Subject>& floor,
+                             const std::function<double(const sockaddr_un&)>& block);
 
 /// `comparison` as a row.
 [[nodiscard]] Row as_row(std::string what, const Comparison& comparison, Unit unit, Target target);

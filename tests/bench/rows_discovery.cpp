@@ -103,6 +103,7 @@ void measure_login(Bench& bench) {
 
 void measure_dead_sessions(Bench& bench) {
     constexpr int sessions = 5000, visits_a_block = 50;
+    const OneProcessor one_processor(bench.site);
     // The one without discovery stands for one that finds none: both run at the same time.
     const Subject without = Subject::livesockd_with_agent(bench.site, Discovery::off);
     leave_dead_sessions(sessions);

@@ -7,11 +7,17 @@ namespace {
 
 constexpr int visits_a_block = 50;
 
-void compare_visits(Bench& bench, const Subject& subject, const std::string& what,
+/// The proxy, and the relay in the same rounds if that is not what is measured.
+struct Proxies {
+    Subject subject;
+    std::optional<Subject> floor;
+};
+
+void compare_visits(Bench& bench, const Proxies& proxies, const std::string& what,
                     std::span<const std::uint8_t> request, Target target, int rounds) {
     const Deadline deadline(std::chrono::seconds(120));
-    const sockaddr_un proxied = socket_address(subject.agent_socket());
-    std::vector<double> slow, slow_direct;
+    const sockaddr_un proxied = socket_address(proxies.subject.agent_socket());
+    std::vector<double> slow, slow_direct, slow_floor;
     const auto block = [&](const sockaddr_un& address, std::vector<double>& tail) {
         const std::vector<double> times = time_visits(address, request, visits_a_block);
         tail.insert(tail.end(), times.begin(), times.end());
@@ -19,7 +25,10 @@ void compare_visits(Bench& bench, const Subject& subject, const std::string& wha
     };
     const Comparison comparison =
         interleave([&] { return block(proxied, slow); },
-                   [&] { return block(bench.site.agent(), slow_direct); }, rounds);
+                   [&] { return block(bench.site.agent(), slow_direct); }, rounds,
+                   on_floor(proxies.floor, [&](const sockaddr_un& address) {
+                       return block(address, slow_floor);
+                   }));
     Row row = as_row(what, comparison, Unit::nanoseconds, target);
     row.note = "p99 " + format_value({percentile(slow, 0.99), Unit::nanoseconds}) + ", direct " +
                format_value({percentile(slow_direct, 0.99), Unit::nanoseconds});
@@ -29,27 +38,31 @@ void compare_visits(Bench& bench, const Subject& subject, const std::string& wha
 } // namespace
 
 void measure_visits(Bench& bench) {
-    const Subject subject = bench.proxy();
-    compare_visits(bench, subject, "connect+list+close, proxy", list_request,
+    const Proxies proxies{bench.proxy(), bench.floor()};
+    compare_visits(bench, proxies, "connect+list+close, proxy", list_request,
                    {Bound::ratio_at_most, 1.95}, bench.rounds(400, 60));
-    compare_visits(bench, subject, "connect+sign+close, proxy, ed25519",
+    compare_visits(bench, proxies, "connect+sign+close, proxy, ed25519",
                    bench.site.sign_with_ed25519(), {Bound::ratio_at_most, 1.08},
                    bench.rounds(200, 40));
-    compare_visits(bench, subject, "connect+sign+close, proxy, RSA 3072",
+    compare_visits(bench, proxies, "connect+sign+close, proxy, RSA 3072",
                    bench.site.sign_with_rsa(), {}, bench.rounds(30, 6));
 }
 
 void measure_open(Bench& bench) {
     const Deadline deadline(std::chrono::seconds(120));
-    const Subject subject = bench.proxy();
-    AgentConnection proxied(socket_address(subject.agent_socket()));
+    const Proxies proxies{bench.proxy(), bench.floor()};
+    AgentConnection proxied(socket_address(proxies.subject.agent_socket()));
     AgentConnection direct(bench.site.agent());
+    std::optional<AgentConnection> floor;
+    if (proxies.floor)
+        floor.emplace(socket_address(proxies.floor->agent_socket()));
     constexpr int requests_a_block = 100;
     const auto block = [&](AgentConnection& connection) {
         return median(time_requests(connection, list_request, requests_a_block));
     };
-    const Comparison comparison = interleave([&] { return block(proxied); },
-                                             [&] { return block(direct); }, bench.rounds(400, 60));
+    const Comparison comparison = interleave(
+        [&] { return block(proxied); }, [&] { return block(direct); }, bench.rounds(400, 60),
+        on_floor(proxies.floor, [&](const sockaddr_un&) { return block(*floor); }));
     bench.table.add(as_row("list on an open connection, proxy", comparison, Unit::nanoseconds,
                            {Bound::ratio_at_most, 1.45}));
 }

@@ -101,6 +101,21 @@ std::vector<std::string> Site::environment(const std::vector<std::string>& more)
     return result;
 }
 
+OneProcessor::OneProcessor(const Site& site)
+    : agent_(site.agent_pid()) {
+    sched_getaffinity(0, sizeof before_, &before_);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(sched_getcpu()), &one);
+    sched_setaffinity(0, sizeof one, &one);
+    sched_setaffinity(agent_, sizeof one, &one);
+}
+
+OneProcessor::~OneProcessor() {
+    sched_setaffinity(0, sizeof before_, &before_);
+    sched_setaffinity(agent_, sizeof before_, &before_);
+}
+
 void wait_until_accepting(const std::string& path, Process& process) {
     const sockaddr_un address = socket_address(path);
     const double give_up = now_ns() + 10e9;

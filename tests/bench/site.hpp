@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <sched.h>
+
 namespace livesock::bench {
 
 /// Paths of what is measured and of what measures.
@@ -48,6 +50,7 @@ class Site {
     /// Everything the run writes lies in here.
     const std::string& root() const { return root_.path(); }
 
+    pid_t agent_pid() const { return agent_->pid(); }
     const std::string& agent_path() const { return agent_path_; }
     const sockaddr_un& agent() const { return agent_address_; }
 
@@ -72,6 +75,20 @@ class Site {
     std::optional<Process> agent_;
     Bytes sign_with_ed25519_;
     Bytes sign_with_rsa_;
+};
+
+/// While it exists, the caller, the site's agent and whatever is started run on one processor:
+/// where the scheduler happens to put two programs that are compared then makes no difference.
+class OneProcessor {
+  public:
+    explicit OneProcessor(const Site& site);
+    ~OneProcessor();
+    OneProcessor(const OneProcessor&) = delete;
+    OneProcessor& operator=(const OneProcessor&) = delete;
+
+  private:
+    pid_t agent_;
+    cpu_set_t before_;
 };
 
 /// Waits until something accepts connections at `path`; throws Failure if `process` ends before

@@ -3,6 +3,7 @@
 #include "tests/bench/failure.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include <time.h>
@@ -22,29 +23,32 @@ double median(std::vector<double> samples) {
     return percentile(std::move(samples), 0.5);
 }
 
-Comparison interleave(const Block& measured, const Block& direct, int rounds) {
-    std::vector<double> ours, theirs, ratios;
+Comparison interleave(const Block& measured, const Block& direct, int rounds, const Block& floor) {
+    enum { ours, theirs, least };
+    const std::array<const Block*, 3> blocks{&measured, &direct, &floor};
+    const int count = floor ? 3 : 2;
+    std::array<std::vector<double>, 3> figures;
+    std::vector<double> ratios, floor_ratios;
     for (int round = 0; round <= rounds; ++round) {
         check_interrupted();
-        double one = 0, other = 0;
-        if (round % 2 == 0) {
-            one = measured();
-            other = direct();
-        } else {
-            other = direct();
-            one = measured();
+        std::array<double, 3> now{};
+        for (int turn = 0; turn < count; ++turn) {
+            const auto who = static_cast<std::size_t>((round + turn) % count);
+            now[who] = (*blocks[who])();
         }
         if (round == 0)
             continue;
-        ours.push_back(one);
-        theirs.push_back(other);
-        ratios.push_back(one / other);
+        for (std::size_t who = 0; who < now.size(); ++who)
+            figures[who].push_back(now[who]);
+        ratios.push_back(now[ours] / now[theirs]);
+        floor_ratios.push_back(now[least] / now[theirs]);
     }
-    return {.measured = median(ours),
-            .direct = median(theirs),
+    return {.measured = median(figures[ours]),
+            .direct = median(figures[theirs]),
             .ratio = median(ratios),
             .low = percentile(ratios, 0.25),
-            .high = percentile(ratios, 0.75)};
+            .high = percentile(ratios, 0.75),
+            .floor = median(floor_ratios)};
 }
 
 double now_ns() {

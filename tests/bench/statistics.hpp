@@ -19,6 +19,7 @@ struct Comparison {
     double ratio = 0; ///< median of the rounds' own ratios, not the ratio of the medians
     double low = 0;   ///< a quarter of the rounds had a ratio below this one ...
     double high = 0;  ///< ... and a quarter one above this
+    double floor = 0; ///< the floor's ratio, where there is a floor
 };
 
 /// Runs one short block and returns its figure.
@@ -26,7 +27,9 @@ using Block = std::function<double()>;
 
 /// Runs `measured` and `direct` one after the other, `rounds` times, changing who goes first, after
 /// one round that does not count. What disturbs the machine for longer than a block disturbs both.
-[[nodiscard]] Comparison interleave(const Block& measured, const Block& direct, int rounds);
+/// A `floor` takes its turn in the same rounds.
+[[nodiscard]] Comparison interleave(const Block& measured, const Block& direct, int rounds,
+                                    const Block& floor = nullptr);
 
 /// The time now, in nanoseconds of CLOCK_MONOTONIC.
 [[nodiscard]] double now_ns();

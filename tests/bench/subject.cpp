@@ -53,6 +53,7 @@ Subject Subject::livesockd(const Site& site, Discovery discovery) {
     subject.process_.emplace(command);
     try {
         wait_until_accepting(subject.agent_socket(), *subject.process_);
+        wait_until_accepting(subject.directory() + "/" + control_socket_name, *subject.process_);
     } catch (const Failure& failure) {
         throw Failure(failure.what() + tail_of(subject.directory() + "/stderr"));
     }

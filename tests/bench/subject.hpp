@@ -18,8 +18,8 @@ enum class Discovery {
 /// One running proxy with its runtime directory; both are gone when it is destroyed.
 class Subject {
   public:
-    /// Starts livesockd in `site` and returns when agent.sock accepts. No agent is known yet,
-    /// unless it discovered one.
+    /// Starts livesockd in `site` and returns when both its sockets accept. No agent is known
+    /// yet, unless it discovered one.
     [[nodiscard]] static Subject livesockd(const Site& site, Discovery discovery);
 
     /// As livesockd(), and returns when the site's agent is live.

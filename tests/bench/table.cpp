@@ -79,10 +79,11 @@ std::string format_ratio(const Row& row) {
 }
 
 void print_line(const std::string& what, const std::string& measured, const std::string& direct,
-                const std::string& ratio, const std::string& target, const std::string& verdict,
-                const std::string& note) {
-    std::printf("%-52s %11s %11s  %-17s %-12s %-4s %s\n", what.c_str(), measured.c_str(),
-                direct.c_str(), ratio.c_str(), target.c_str(), verdict.c_str(), note.c_str());
+                const std::string& ratio, const std::string& floor, const std::string& target,
+                const std::string& verdict, const std::string& note) {
+    std::printf("%-58s %11s %11s  %-17s %-6s %-12s %-4s %s\n", what.c_str(), measured.c_str(),
+                direct.c_str(), ratio.c_str(), floor.c_str(), target.c_str(), verdict.c_str(),
+                note.c_str());
     std::fflush(stdout);
 }
 
@@ -113,6 +114,7 @@ nlohmann::json as_json(const Row& row) {
                            {"ratio", as_json(row.ratio)},
                            {"ratio_low", as_json(row.low)},
                            {"ratio_high", as_json(row.high)},
+                           {"relay_ratio", as_json(row.floor)},
                            {"target", format_target(row)},
                            {"note", row.note}};
     json["direct"] = row.direct ? nlohmann::json(row.direct->number) : nlohmann::json(nullptr);
@@ -142,20 +144,22 @@ std::string format_value(const Value& value) {
 Table::Table(bool json)
     : json_(json) {
     if (!json_)
-        print_line("what", "measured", "direct", "ratio (quartiles)", "target", "met?", "");
+        print_line("what", "measured", "direct", "ratio (quartiles)", "relay", "target", "met?",
+                   "");
 }
 
 void Table::add(Row row) {
     if (!json_)
         print_line(row.what, format_value(row.measured),
                    row.direct ? format_value(*row.direct) : "", format_ratio(row),
-                   format_target(row), format_met(row), row.note);
+                   row.floor ? number("%.2f", *row.floor) : "", format_target(row), format_met(row),
+                   row.note);
     rows_.push_back(std::move(row));
 }
 
 void Table::add_failure(const std::string& group, const std::string& why) {
     if (!json_)
-        print_line(group, "", "", "", "", "NO", "not measured: " + why);
+        print_line(group, "", "", "", "", "", "NO", "not measured: " + why);
     failures_.push_back({group, why});
 }
 

@@ -40,8 +40,9 @@ struct Row {
     Value measured;
     std::optional<Value> direct = std::nullopt;
     std::optional<double> ratio = std::nullopt;
-    std::optional<double> low = std::nullopt;  ///< spread of the ratio: its lower quartile
-    std::optional<double> high = std::nullopt; ///< and its upper quartile
+    std::optional<double> low = std::nullopt;   ///< spread of the ratio: its lower quartile
+    std::optional<double> high = std::nullopt;  ///< and its upper quartile
+    std::optional<double> floor = std::nullopt; ///< the bare relay's ratio in the same rounds
     Target target = {};
     bool sound = true; ///< false: something besides the number went wrong; never met
     std::string note = "";
