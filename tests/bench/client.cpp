@@ -11,12 +11,15 @@
 #include <iostream>
 #include <string>
 
+#include <netinet/in.h>
+
 namespace {
 
 using namespace livesock::bench;
 
 /// The mean, of the quickest of short runs: these calls take as long as reading the clock.
-double time_connects(int fd, const sockaddr_un& address, int count) {
+template <class Address>
+double time_connects(int fd, const Address& address, int count) {
     constexpr int run = 1000;
     double best = 1e18;
     for (int done = 0; done < count; done += run) {
@@ -38,6 +41,14 @@ double carry_out(const std::string& what, int count, const sockaddr_un& agent) {
     }
     if (what == "bad-fd")
         return time_connects(-1, agent, count);
+    if (what == "udp") {
+        const livesock::UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        const sockaddr_in address{.sin_family = AF_INET,
+                                  .sin_port = htons(9),
+                                  .sin_addr = {htonl(INADDR_LOOPBACK)},
+                                  .sin_zero = {}};
+        return time_connects(fd.get(), address, count);
+    }
     if (what == "other-path") {
         const livesock::UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
         return time_connects(fd.get(), socket_address("/nobody-listens-here"), count);

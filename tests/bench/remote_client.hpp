@@ -16,8 +16,8 @@ class RemoteClient {
     RemoteClient(const Site& site, const std::string& agent_path,
                  const std::vector<std::string>& more);
 
-    /// Has it carry out `what` ("list", "sign", "bad-fd", "other-path") `count` times. Returns what
-    /// one takes in nanoseconds: the median, or for the last two the mean.
+    /// Has it carry out `what` ("list", "sign", "bad-fd", "udp", "other-path") `count` times.
+    /// Returns what one takes in nanoseconds: the median, or for the last three the mean.
     double measure(const std::string& what, int count);
 
   private:

@@ -99,6 +99,7 @@ void measure_shim_exec(Bench& bench) {
 void measure_shim_other(Bench& bench) {
     const Subject subject = bench.proxy();
     compare_others(bench, subject, "bad-fd", "EBADF");
+    compare_others(bench, subject, "udp", "UDP");
     compare_others(bench, subject, "other-path", "another path");
 }
 
