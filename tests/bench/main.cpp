@@ -105,6 +105,9 @@ int main(int argc, char** argv) {
     }
     const Sandbox sandbox = enter_sandbox();
     catch_signals();
+    if (options.precedence && !take_precedence())
+        std::fputs("livesock-bench: no precedence for us, going on without (it takes root)\n",
+                   stderr);
     try {
         return measure_all(options, sandbox);
     } catch (const std::exception& error) {

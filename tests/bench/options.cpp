@@ -10,12 +10,13 @@ namespace livesock::bench {
 namespace {
 
 constexpr char usage[] =
-    "usage: livesock-bench [--quick] [--only NAME]... [--relay] [--json] [--list]\n"
+    "usage: livesock-bench [--quick] [--only NAME]... [--relay] [--json] [--list] [--first]\n"
     "                      [--livesockd FILE] [--shim FILE]\n"
     "Measures livesock against a direct connection to a real ssh-agent and prints one table.\n"
     "  --quick        fewer rounds: about a minute, less to be relied on\n"
     "  --only NAME    only the groups of rows whose name holds NAME; may be repeated\n"
     "  --relay        a bare byte relay in livesockd's place: the floor of any proxy\n"
+    "  --first        ahead of whatever else this machine does (root only): for busy machines\n"
     "  --json         one JSON object at the end in place of the table\n"
     "  --list         the names of the groups\n"
     "  --livesockd FILE, --shim FILE   others than those of this build tree\n"
@@ -25,6 +26,7 @@ enum Word : int {
     quick = 'q',
     only = 'o',
     relay = 'r',
+    first = 'f',
     json = 'j',
     list = 'l',
     livesockd = 'd',
@@ -35,6 +37,7 @@ enum Word : int {
 const option words[] = {{"quick", no_argument, nullptr, quick},
                         {"only", required_argument, nullptr, only},
                         {"relay", no_argument, nullptr, relay},
+                        {"first", no_argument, nullptr, first},
                         {"json", no_argument, nullptr, json},
                         {"list", no_argument, nullptr, list},
                         {"livesockd", required_argument, nullptr, livesockd},
@@ -57,6 +60,9 @@ Options parse_options(int argc, char** argv) {
             break;
         case relay:
             options.relay = true;
+            break;
+        case first:
+            options.precedence = true;
             break;
         case json:
             options.json = true;

@@ -12,6 +12,7 @@ struct Options {
     bool quick = false; ///< fewer rounds and shorter waits: for seeing that it works
     bool json = false;
     bool relay = false;            ///< the relay in livesockd's place, where that makes sense
+    bool precedence = false;       ///< ahead of what else the machine does
     bool list = false;             ///< names of the groups of rows, and nothing else
     std::vector<std::string> only; ///< groups whose name holds one of these; none: all
     Programs programs;

@@ -19,4 +19,9 @@ struct Sandbox {
 /// first of all, while there is one thread.
 [[nodiscard]] Sandbox enter_sandbox();
 
+/// Puts the caller and all that it starts ahead of what else the machine does: by the autogroup's
+/// nice value where the scheduler groups by session (sched(7); makes a session of its own), else by
+/// the process's. For root only; returns whether it was allowed.
+[[nodiscard]] bool take_precedence();
+
 } // namespace livesock::bench
