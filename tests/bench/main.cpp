@@ -25,6 +25,7 @@ constexpr Group groups[] = {
     {"shim-other", false, false, measure_shim_other},
     {"visit", false, false, measure_visits},
     {"open", false, false, measure_open},
+    {"pinned", false, false, measure_pinned},
     {"throughput", false, false, measure_throughput},
     {"throughput-open", false, false, measure_throughput_open},
     {"login", true, true, measure_login},

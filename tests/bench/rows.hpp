@@ -40,6 +40,7 @@ void measure_shim_exec(Bench& bench);
 void measure_shim_other(Bench& bench);
 void measure_visits(Bench& bench);
 void measure_open(Bench& bench);
+void measure_pinned(Bench& bench);
 void measure_throughput(Bench& bench);
 void measure_throughput_open(Bench& bench);
 void measure_login(Bench& bench);

@@ -35,6 +35,24 @@ void compare_visits(Bench& bench, const Proxies& proxies, const std::string& wha
     bench.table.add(row);
 }
 
+void compare_requests(Bench& bench, const Proxies& proxies, const std::string& what,
+                      Target target) {
+    const Deadline deadline(std::chrono::seconds(120));
+    AgentConnection proxied(socket_address(proxies.subject.agent_socket()));
+    AgentConnection direct(bench.site.agent());
+    std::optional<AgentConnection> floor;
+    if (proxies.floor)
+        floor.emplace(socket_address(proxies.floor->agent_socket()));
+    constexpr int requests_a_block = 100;
+    const auto block = [&](AgentConnection& connection) {
+        return median(time_requests(connection, list_request, requests_a_block));
+    };
+    const Comparison comparison = interleave(
+        [&] { return block(proxied); }, [&] { return block(direct); }, bench.rounds(400, 60),
+        on_floor(proxies.floor, [&](const sockaddr_un&) { return block(*floor); }));
+    bench.table.add(as_row(what, comparison, Unit::nanoseconds, target));
+}
+
 } // namespace
 
 void measure_visits(Bench& bench) {
@@ -49,22 +67,21 @@ void measure_visits(Bench& bench) {
 }
 
 void measure_open(Bench& bench) {
-    const Deadline deadline(std::chrono::seconds(120));
     const Proxies proxies{bench.proxy(), bench.floor()};
-    AgentConnection proxied(socket_address(proxies.subject.agent_socket()));
-    AgentConnection direct(bench.site.agent());
-    std::optional<AgentConnection> floor;
-    if (proxies.floor)
-        floor.emplace(socket_address(proxies.floor->agent_socket()));
-    constexpr int requests_a_block = 100;
-    const auto block = [&](AgentConnection& connection) {
-        return median(time_requests(connection, list_request, requests_a_block));
-    };
-    const Comparison comparison = interleave(
-        [&] { return block(proxied); }, [&] { return block(direct); }, bench.rounds(400, 60),
-        on_floor(proxies.floor, [&](const sockaddr_un&) { return block(*floor); }));
-    bench.table.add(as_row("list on an open connection, proxy", comparison, Unit::nanoseconds,
-                           {Bound::ratio_at_most, 1.45}));
+    compare_requests(bench, proxies, "list on an open connection, proxy",
+                     {Bound::ratio_at_most, 1.45});
+}
+
+// Whether client, proxy and agent share a processor or wake each other across two is the
+// scheduler's whim, and up to a factor of three. These rows leave it no choice.
+void measure_pinned(Bench& bench) {
+    const OneProcessor one_processor(bench.site);
+    const Proxies proxies{bench.proxy(), bench.floor()};
+    compare_visits(bench, proxies, "all on one processor: connect+list+close, proxy", list_request,
+                   {}, bench.rounds(400, 60));
+    compare_visits(bench, proxies, "all on one processor: connect+sign+close, ed25519",
+                   bench.site.sign_with_ed25519(), {}, bench.rounds(200, 40));
+    compare_requests(bench, proxies, "all on one processor: list on an open connection", {});
 }
 
 } // namespace livesock::bench
