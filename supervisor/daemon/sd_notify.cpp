@@ -1,5 +1,6 @@
 #include "supervisor/daemon/sd_notify.hpp"
 
+#include "supervisor/base/escape.hpp"
 #include "supervisor/base/runtime_dir.hpp"
 #include "supervisor/base/unix_socket.hpp"
 
@@ -55,7 +56,7 @@ void notify_service_manager(std::string_view state) {
              reinterpret_cast<const sockaddr*>(&address), length);
 }
 
-Result<UniqueFd> take_passed_socket() {
+Result<UniqueFd> take_passed_socket(const std::string& path) {
     const bool is_for_us = std::atoi(environment("LISTEN_PID").c_str()) == ::getpid();
     const int count = std::atoi(environment("LISTEN_FDS").c_str());
     const std::string names = environment("LISTEN_FDNAMES");
@@ -68,9 +69,11 @@ Result<UniqueFd> take_passed_socket() {
         return Error{"several sockets are passed by the service manager: name the agent's one "
                      "FileDescriptorName=agent"};
     UniqueFd fd(first_passed + index);
-    if (!is_listening(fd.get()) || bound_path(fd.get()).empty())
-        return Error{"the socket that the service manager passes is not a Unix socket that "
-                     "listens: set ListenStream= to a path"};
+    const std::string bound = bound_path(fd.get());
+    if (!is_listening(fd.get()) || bound != path)
+        return Error{fmt::format("the socket that the service manager passes listens at '{}': set "
+                                 "ListenStream={}",
+                                 escaped(bound), path)};
     if (::fcntl(fd.get(), F_SETFD, FD_CLOEXEC) != 0 || ::fcntl(fd.get(), F_SETFL, O_NONBLOCK) != 0)
         return system_error("cannot use the socket that the service manager passes", errno);
     return fd;

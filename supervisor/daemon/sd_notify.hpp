@@ -13,9 +13,9 @@ namespace livesock {
 /// one, does nothing. It never waits.
 void notify_service_manager(std::string_view state);
 
-/// The listening socket that the service manager passes: the one named "agent"
+/// The listening socket that the service manager passes for `path`: the one named "agent"
 /// (FileDescriptorName=), or the only one. None if nothing is passed to this process. Error: it is
-/// not a Unix stream socket that listens. The variables are removed from the environment.
-[[nodiscard]] Result<UniqueFd> take_passed_socket();
+/// not a Unix stream socket that listens at `path`. The variables are removed from the environment.
+[[nodiscard]] Result<UniqueFd> take_passed_socket(const std::string& path);
 
 } // namespace livesock

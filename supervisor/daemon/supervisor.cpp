@@ -5,7 +5,6 @@
 #include "supervisor/base/unix_socket.hpp"
 #include "supervisor/daemon/sd_notify.hpp"
 
-#include <cerrno>
 #include <csignal>
 
 #include <fmt/format.h>
@@ -44,7 +43,7 @@ Result<std::unique_ptr<Supervisor>> Supervisor::create(ClaimedDir claimed,
 
 Result<void> Supervisor::listen() {
     const std::string agent_path = directory_.entry(agent_socket_name);
-    Result<UniqueFd> agent_socket = take_passed_socket();
+    Result<UniqueFd> agent_socket = take_passed_socket(agent_path);
     if (!agent_socket)
         return agent_socket.error();
     agent_socket_is_passed_ = static_cast<bool>(*agent_socket);
@@ -52,8 +51,6 @@ Result<void> Supervisor::listen() {
         agent_socket = listen_at(agent_path);
     if (!agent_socket)
         return agent_socket.error();
-    if (Result<void> led = lead_to_passed_socket(agent_socket->get()); !led)
-        return led.error();
     agents_.never_use(agent_path);
     proxy_ = std::make_unique<Proxy>(loop_, agents_, config_.proxy, std::move(*agent_socket));
     Result<UniqueFd> control_socket = listen_at(directory_.entry(control_socket_name));
@@ -63,21 +60,6 @@ Result<void> Supervisor::listen() {
     control_ = std::make_unique<ControlServer>(host, std::move(*control_socket));
     apply(config_);
     return discover();
-}
-
-/// A socket unit may listen elsewhere: then our name for it is a symlink.
-Result<void> Supervisor::lead_to_passed_socket(int fd) {
-    const std::string path = directory_.entry(agent_socket_name);
-    const std::string passed = bound_path(fd);
-    if (passed == path)
-        return {};
-    const std::string temporary = path + ".new";
-    ::unlink(temporary.c_str());
-    if (::symlink(passed.c_str(), temporary.c_str()) != 0 ||
-        ::rename(temporary.c_str(), path.c_str()) != 0)
-        return system_error(fmt::format("cannot make '{}' lead to '{}'", path, escaped(passed)),
-                            errno);
-    return {};
 }
 
 Result<void> Supervisor::discover() {

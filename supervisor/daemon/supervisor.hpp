@@ -35,7 +35,6 @@ class Supervisor final : private ControlHost {
     Supervisor(ClaimedDir claimed, SupervisorOptions options, Config config, EventLoop loop);
 
     Result<void> listen();
-    Result<void> lead_to_passed_socket(int fd);
     Result<void> discover();
     void apply(const Config& config);
     void on_hangup();

@@ -144,17 +144,26 @@ class SelectionTest(TmpCase):
         self.assertEqual((answer["ok"], answer["chosen"]), (True, login.auth_sock), answer)
         self.daemon.wait_for_live(login.auth_sock, within=1)
 
-    def test_a_pin_that_fits_two_or_none_changes_nothing(self):
+    def test_a_pin_that_fits_two_means_the_newest_of_them(self):
+        # As with two logins from one laptop, which forward one and the same agent.
         one = self.agent("alice", path=self.in_agents("one"))
         self.daemon = self.supervisor(self.config)
         self.daemon.wait_for_live(one.path)
         two = self.agent("alice", path=self.in_agents("two"))
         self.daemon.wait_for_live(two.path)
-        for name, code in ((self.sandbox.fingerprint("alice"), "ambiguous"), ("nobody knows", "not_found"),
-                           ("", "not_found")):
+        three = self.agent("bob", path=self.in_agents("three"))
+        self.daemon.wait_for_live(three.path)
+        answer = self.daemon.control("use", agent=self.sandbox.fingerprint("alice"))
+        self.assertEqual((answer["ok"], answer["chosen"]), (True, two.path), answer)
+
+    def test_a_pin_that_fits_none_changes_nothing(self):
+        one = self.agent("alice", path=self.in_agents("one"))
+        self.daemon = self.supervisor(self.config)
+        self.daemon.wait_for_live(one.path)
+        for name in ("nobody knows", ""):
             answer = self.daemon.control("use", agent=name)
-            self.assertEqual((answer["ok"], answer.get("code")), (False, code), answer)
-            self.assertEqual((self.daemon.live, self.daemon.status()["pinned"]), (two.path, None))
+            self.assertEqual((answer["ok"], answer.get("code")), (False, "not_found"), answer)
+            self.assertEqual((self.daemon.live, self.daemon.status()["pinned"]), (one.path, None))
 
     def test_while_the_pinned_one_is_gone_another_serves(self):
         self.daemon = self.supervisor(self.config)
