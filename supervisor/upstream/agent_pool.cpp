@@ -194,8 +194,8 @@ void AgentPool::forget_if(const std::function<bool(const Candidate&)>& is_unwant
         candidates_.erase(candidates_.begin() + at);
         told_.erase(told_.begin() + at);
         warned_of_limit_ = false;
+        update_.trigger();
     }
-    update_.trigger();
 }
 
 void AgentPool::refresh(Duration patience, std::function<void()> done) {
