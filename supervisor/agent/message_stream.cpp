@@ -40,10 +40,13 @@ void MessageStream::on_readable() {
     }
     // Held, and something is there: the end of the stream is news, a further message can wait.
     char byte = 0;
-    if (::recv(fd_.get(), &byte, 1, MSG_PEEK) == 0)
+    const ssize_t count = ::recv(fd_.get(), &byte, 1, MSG_PEEK);
+    if (count == 0)
         at_end_of_input();
-    else
+    else if (count > 0)
         readable_.pause();
+    else if (!would_block(errno))
+        finish(End::gone);
 }
 
 void MessageStream::receive() {
@@ -89,7 +92,9 @@ void MessageStream::check_hangup() {
     if (end_told_)
         return;
     hangup_ = loop_.on_change(fd_.get(), [this] { check_hangup(); });
-    hangup_.resume();
+    // While something is unwritten, its writing finds out: see EventLoop::on_change().
+    if (unwritten_.empty())
+        hangup_.resume();
     finish(End::half_closed);
 }
 
@@ -133,6 +138,7 @@ void MessageStream::send(std::string_view frame) {
     note_progress();
     if (!writable_)
         writable_ = loop_.on_writable(fd_.get(), [this] { on_writable(); });
+    hangup_.pause();
     writable_.resume();
 }
 
@@ -152,6 +158,8 @@ void MessageStream::on_writable() {
     std::string().swap(unwritten_);
     written_ = 0;
     writable_.pause();
+    if (hangup_)
+        hangup_.resume();
     note_progress();
     callbacks_.drained();
 }

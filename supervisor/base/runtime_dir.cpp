@@ -161,6 +161,14 @@ Result<SupervisorLock> SupervisorLock::acquire(const RuntimeDir& directory) {
     return SupervisorLock(std::move(fd));
 }
 
+bool SupervisorLock::is_lock_of(const RuntimeDir& directory) const {
+    struct stat held {};
+    struct stat named {};
+    return ::fstat(fd_.get(), &held) == 0 &&
+           ::stat(directory.entry(lock_name).c_str(), &named) == 0 &&
+           held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
 Result<ClaimedDir> claim_first(const std::vector<std::string>& choices) {
     Error last{"there is no place for the runtime directory: set LIVESOCK_DIR to a directory of "
                "your own with a path of at most 90 bytes"};

@@ -61,6 +61,9 @@ class SupervisorLock {
     /// Error::code is EWOULDBLOCK where another process holds it; the message names its pid.
     static Result<SupervisorLock> acquire(const RuntimeDir& directory);
 
+    /// Whether it still is the lock of `directory`, which may have been deleted and made anew.
+    bool is_lock_of(const RuntimeDir& directory) const;
+
     /// Lets a successor begin. Nothing in the directory may be touched afterwards.
     void release() { fd_.reset(); }
 

@@ -47,12 +47,11 @@ void ControlConnection::on_readable() {
 /// go at once, however long its answer would have taken.
 void ControlConnection::on_end() {
     readable_.pause();
-    if (!awaits_answer_ || is_hung_up(fd_.get())) {
+    input_ended_ = true;
+    if (!awaits_answer_ || is_hung_up(fd_.get()))
         close();
-        return;
-    }
-    is_ending_ = true;
-    hangup_.resume();
+    else if (unwritten_.empty())
+        hangup_.resume();
 }
 
 void ControlConnection::on_change() {
@@ -100,16 +99,18 @@ void ControlConnection::write_some() {
     }
     unwritten_.erase(0, count > 0 ? static_cast<std::size_t>(count) : 0);
     if (!unwritten_.empty()) {
+        // Its writing finds out if the client goes: see EventLoop::on_change().
+        hangup_.pause();
         writable_.resume();
         return;
     }
     writable_.pause();
-    if (is_ending_) {
+    if (is_ending_ || (input_ended_ && received_.find('\n') == std::string::npos)) {
         close();
         return;
     }
     awaits_answer_ = false;
-    readable_.resume();
+    (input_ended_ ? hangup_ : readable_).resume();
     next_line_.trigger();
 }
 

@@ -30,6 +30,8 @@ class ControlConnection {
     /// Closes at once, whatever was asked.
     void close();
     bool is_open() const { return static_cast<bool>(fd_); }
+    /// A line was handed over and is not answered yet.
+    bool owes_answer() const { return awaits_answer_ && unwritten_.empty(); }
 
   private:
     void on_readable();
@@ -47,6 +49,7 @@ class ControlConnection {
     Watch hangup_;
     Watch next_line_;
     bool awaits_answer_ = false;
+    bool input_ended_ = false;
     bool is_ending_ = false;
 };
 

@@ -21,6 +21,9 @@ using nlohmann::json;
 /// status and list wait so long for what the agents say now.
 constexpr auto refresh_patience = 300ms;
 
+/// Where descriptors are short, accepting is tried again after this.
+constexpr auto shortage_pause = 250ms;
+
 constexpr std::chrono::milliseconds longest_wait = longest_duration;
 
 std::string to_line(const json& answer) {
@@ -52,11 +55,11 @@ ControlServer::ControlServer(ControlHost& host, UniqueFd listener)
     : host_(host)
     , listener_(std::move(listener))
     , acceptable_(host.loop().on_readable(listener_.get(), [this] { accept(); }))
+    , accept_again_(host.loop().timer([this] { acceptable_.resume(); }))
     , sweep_(host.loop().on_demand([this] {
         for (const Id id : closed_)
             clients_.erase(id);
         closed_.clear();
-        acceptable_.resume();
     })) {
     acceptable_.resume();
     host_.agents().on_change([this] { on_agents_changed(); });
@@ -64,11 +67,14 @@ ControlServer::ControlServer(ControlHost& host, UniqueFd listener)
 
 void ControlServer::accept() {
     UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (fd)
+    if (fd) {
         admit(std::move(fd));
+    }
     // Without descriptors an accept that fails would be tried again at once, for ever.
-    else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+    else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
         acceptable_.pause();
+        accept_again_.start(shortage_pause);
+    }
 }
 
 void ControlServer::admit(UniqueFd fd) {
@@ -81,7 +87,7 @@ void ControlServer::admit(UniqueFd fd) {
                      peer->uid, peer->pid);
         return;
     }
-    make_room();
+    const bool has_room = make_room();
     const Id id = next_id_++;
     clients_[id].connection = std::make_unique<ControlConnection>(
         host_.loop(), std::move(fd),
@@ -93,18 +99,23 @@ void ControlServer::admit(UniqueFd fd) {
                     clients_[id].connection->close_when_written();
                 },
             .closed = [this, id] { on_closed(id); }});
+    if (has_room)
+        return;
+    answer_error(id, "busy", "too many clients of the control socket wait for an answer");
+    clients_[id].connection->close_when_written();
 }
 
-/// Somebody forgets to close: not the reason why the next one is refused.
-void ControlServer::make_room() {
+/// Who forgets to close is no reason to refuse the next one; who waits for our answer is.
+bool ControlServer::make_room() {
     if (clients_.size() - closed_.size() < most_control_connections)
-        return;
+        return true;
     for (auto& [id, client] : clients_) {
-        if (client.waits || !client.connection->is_open())
+        if (client.connection->owes_answer() || !client.connection->is_open())
             continue;
         client.connection->close();
-        return;
+        return true;
     }
+    return false;
 }
 
 void ControlServer::on_closed(Id id) {

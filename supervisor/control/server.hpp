@@ -15,7 +15,8 @@
 
 namespace livesock {
 
-/// One connection more, and the oldest that does not wait for an agent is closed.
+/// One connection more, and the oldest that waits for no answer is closed; if all do, the new one
+/// is refused.
 inline constexpr std::size_t most_control_connections = 64;
 
 class ControlServer {
@@ -33,7 +34,7 @@ class ControlServer {
 
     void accept();
     void admit(UniqueFd fd);
-    void make_room();
+    bool make_room();
     void on_line(Id id, std::string_view line);
     void on_closed(Id id);
     void run(Id id, const nlohmann::json& request);
@@ -50,6 +51,7 @@ class ControlServer {
     ControlHost& host_;
     UniqueFd listener_;
     Watch acceptable_;
+    Watch accept_again_;
     Watch sweep_;
     std::map<Id, Client> clients_;
     std::vector<Id> closed_;

@@ -162,8 +162,10 @@ int main(int argc, char** argv) {
     }
     Result<std::unique_ptr<Supervisor>> supervisor = start(words);
     if (!supervisor) {
-        log::error("{}", supervisor.error().message);
-        readiness.report(supervisor.error());
+        if (words.daemon)
+            readiness.report(supervisor.error());
+        else
+            log::error("{}", supervisor.error().message);
         return EXIT_FAILURE;
     }
     readiness.report({});

@@ -59,12 +59,12 @@ Result<void> Supervisor::listen() {
     ControlHost& host = *this;
     control_ = std::make_unique<ControlServer>(host, std::move(*control_socket));
     apply(config_);
-    return discover();
+    return discover(config_.discovery);
 }
 
-Result<void> Supervisor::discover() {
+Result<void> Supervisor::discover(const DiscoverySettings& settings) {
     Result<std::unique_ptr<Discovery>> discovery =
-        Discovery::create(loop_, config_.discovery, directory_inputs().home,
+        Discovery::create(loop_, settings, directory_inputs().home,
                           [this](const std::string& path, Origin origin) {
                               const Result<Candidate*> added = agents_.add(path, origin);
                               if (!added)
@@ -74,7 +74,7 @@ Result<void> Supervisor::discover() {
         return discovery.error();
     discovery_ = std::move(*discovery);
     agents_.forget_if([this](const Candidate& agent) {
-        return agent.origin() != Origin::registered && !discovery_->covers(agent.path());
+        return agent.origin() != Origin::registered && !discovery_->covers(agent.name());
     });
     return {};
 }
@@ -100,11 +100,13 @@ Result<void> Supervisor::reload() {
         log::warning("{}; the former configuration stays in force", config.error().message);
         return config.error();
     }
-    const bool discovers_otherwise = !(config->discovery == config_.discovery);
+    if (!(config->discovery == config_.discovery))
+        if (Result<void> discovered = discover(config->discovery); !discovered)
+            return discovered.error();
     config_ = std::move(*config);
     apply(config_);
     log::info("the configuration was read again");
-    return discovers_otherwise ? discover() : Result<void>();
+    return {};
 }
 
 void Supervisor::on_hangup() {
@@ -123,14 +125,19 @@ void Supervisor::stop() {
 /// The names go while we hold the lock: a successor cannot have made them yet. The lock goes before
 /// the control connections: who waits for our end may start a successor at once.
 Supervisor::~Supervisor() {
+    if (lock_.is_lock_of(directory_))
+        remove_names();
+    if (proxy_)
+        proxy_->shut_down();
+    lock_.release();
+}
+
+void Supervisor::remove_names() {
     publisher_.publish(std::nullopt);
     if (proxy_ && !agent_socket_is_passed_)
         ::unlink(directory_.entry(agent_socket_name).c_str());
     if (control_)
         ::unlink(directory_.entry(control_socket_name).c_str());
-    if (proxy_)
-        proxy_->shut_down();
-    lock_.release();
 }
 
 SupervisorFacts Supervisor::facts() const {

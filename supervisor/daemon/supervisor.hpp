@@ -35,7 +35,8 @@ class Supervisor final : private ControlHost {
     Supervisor(ClaimedDir claimed, SupervisorOptions options, Config config, EventLoop loop);
 
     Result<void> listen();
-    Result<void> discover();
+    Result<void> discover(const DiscoverySettings& settings);
+    void remove_names();
     void apply(const Config& config);
     void on_hangup();
 

@@ -19,9 +19,9 @@ using namespace std::chrono_literals;
 /// So many clients are accepted before those that are connected get their turn.
 constexpr int accepts_per_turn = 32;
 
-/// Descriptors that are never given to clients: for upstreams of those that are in, for the
-/// control socket, for what discovery opens. A quarter, where there are very few.
-constexpr std::size_t most_reserved_descriptors = 64;
+/// Descriptors that are left free when clients are accepted: for upstreams of those that are in, for the
+/// control socket, for candidates, for what discovery opens: an eighth, at most these.
+constexpr std::size_t most_reserved_descriptors = 1024;
 
 /// While we are full, accepting is tried again after this even if nobody has left.
 constexpr auto full_pause = 250ms;
@@ -80,7 +80,7 @@ void Proxy::shut_down() {
 }
 
 bool Proxy::is_full() const {
-    const std::size_t reserved = std::min(most_reserved_descriptors, descriptor_limit_ / 4);
+    const std::size_t reserved = std::min(most_reserved_descriptors, descriptor_limit_ / 8);
     return sessions_.size() >= settings_.max_clients ||
            sessions_.size() + upstreams_ + reserved >= descriptor_limit_;
 }

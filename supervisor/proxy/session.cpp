@@ -67,7 +67,7 @@ void Session::on_request(const Message& request) {
     if (!timer_)
         timer_ = host_.loop().timer([this] { on_timer(); });
     upstream_was_kept_ = upstream_ != nullptr;
-    if (upstream_ && is_fit(upstream_agent()))
+    if (upstream_ && is_best(upstream_agent()))
         use_upstream();
     else
         begin_to_seek(host_.settings().grace);
@@ -109,6 +109,7 @@ void Session::await_request() {
 
 void Session::fail(const std::string& cause) {
     host_.request_failed(kind_, cause);
+    note_binding(false);
     // A conversation that went wrong is not gone on with.
     drop_upstream();
     answer(failure_frame());
@@ -201,8 +202,8 @@ void Session::use_upstream() {
         return;
     }
     state_ = State::asking;
-    if (kind_ == RequestKind::sign) {
-        upstream_agent()->sign_began();
+    if (Candidate* const agent = upstream_agent(); agent && kind_ == RequestKind::sign) {
+        agent->sign_began();
         is_signing_ = true;
     }
     upstream_->send(request_);
@@ -273,39 +274,46 @@ void Session::on_binding_answer(const Message& answer) {
 
 void Session::on_answer(const Message& message) {
     end_sign();
+    note_binding(message.type() == MessageType::success);
     if (Candidate* const agent = upstream_agent())
         note_answer(*agent, message);
     host_.request_answered();
     answer(message.frame());
 }
 
-/// Keeps what is known of the agent, and of this client's binding, in step with what passes here.
+/// Every later agent gets this client's bindings too, even one that no agent has accepted yet: a
+/// connection that is not bound is one for local use, where constraints do not apply.
+void Session::note_binding(bool was_accepted) {
+    if (kind_ != RequestKind::session_bind || bindings_.size() >= most_bindings)
+        return;
+    bindings_.push_back({request_, was_accepted});
+    bindings_done_ = bindings_.size();
+}
+
+/// Keeps what is known of the agent in step with what passes here.
 void Session::note_answer(Candidate& agent, const Message& message) {
-    const bool is_success = message.type() == MessageType::success;
-    if (kind_ == RequestKind::session_bind && bindings_.size() < most_bindings) {
-        bindings_.push_back({request_, is_success});
-        bindings_done_ = bindings_.size();
-    }
     if (kind_ == RequestKind::list && message.type() == MessageType::identities_answer &&
         WireReader(message.contents()).uint32() != agent.identities().size())
         agent.refresh();
-    if (kind_ == RequestKind::other && is_success)
+    if (kind_ == RequestKind::other && message.type() == MessageType::success)
         agent.refresh();
 }
 
 void Session::on_upstream_end() {
-    if (is_with_upstream())
-        attempt_failed("it closed the connection", host_.settings().grace);
-    else
+    if (!is_with_upstream()) {
         drop_upstream();
-}
-
-void Session::attempt_failed(const std::string& cause, Duration grace) {
-    ++attempts_;
-    cause_ = fmt::format("the agent of {} was asked: {}", upstream_label(), cause);
+        return;
+    }
     // A connection that was kept may have been closed for its idleness alone: that agent is worth
     // another try.
-    if (!upstream_was_kept_)
+    const bool is_worth_another_try = upstream_was_kept_;
+    attempt_failed("it closed the connection", host_.settings().grace, is_worth_another_try);
+}
+
+void Session::attempt_failed(const std::string& cause, Duration grace, bool agent_may_serve) {
+    ++attempts_;
+    cause_ = fmt::format("the agent of {} was asked: {}", upstream_label(), cause);
+    if (!agent_may_serve)
         tried_.push_back(upstream_path_);
     end_sign();
     const bool was_sent = state_ == State::asking;
@@ -341,6 +349,15 @@ void Session::on_agents_changed() {
     const Candidate* const other = host_.agents().best_except(std::span(&upstream_path_, 1));
     if (other != nullptr && other->state() == AgentState::live)
         attempt_failed("it does not answer", host_.settings().grace);
+}
+
+/// Whether a connection to `agent` that is open already is as good as any.
+bool Session::is_best(const Candidate* agent) const {
+    if (!is_fit(agent))
+        return false;
+    const Candidate* const selected = host_.agents().selected();
+    return agent->state() == AgentState::live || selected == agent ||
+           selected->state() != AgentState::live;
 }
 
 Candidate* Session::upstream_agent() const {

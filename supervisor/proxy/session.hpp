@@ -92,11 +92,13 @@ class Session {
     void on_upstream_message(const Message& message);
     void on_binding_answer(const Message& answer);
     void on_answer(const Message& message);
+    void note_binding(bool was_accepted);
     void note_answer(Candidate& agent, const Message& message);
     void on_upstream_end();
-    void attempt_failed(const std::string& cause, Duration grace);
+    void attempt_failed(const std::string& cause, Duration grace, bool agent_may_serve = false);
     void end_sign();
     void drop_upstream();
+    bool is_best(const Candidate* agent) const;
     Candidate* upstream_agent() const;
     std::string upstream_label() const;
     bool is_with_upstream() const { return state_ == State::binding || state_ == State::asking; }

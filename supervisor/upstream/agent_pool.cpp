@@ -56,6 +56,8 @@ Result<Candidate*> AgentPool::add(const std::string& path, Origin origin) {
     if (is_same_file(file->path, own_socket_))
         return Error{fmt::format("'{}' is livesock's own socket", escaped(path)), EPERM};
     if (Candidate* const known = find(file->path)) {
+        if (origin == Origin::registered)
+            known->keep();
         if (known->state() == AgentState::dead)
             known->start();
         return known;
@@ -111,13 +113,19 @@ Result<void> AgentPool::pin(const std::string& wanted) {
     }
     log::info("pinned: '{}'", escaped(wanted));
     select();
-    update_.trigger();
+    note_change();
     return {};
 }
 
 void AgentPool::unpin() {
     pin_.clear();
     select();
+    note_change();
+}
+
+/// Something changed that the next update() cannot tell from the states.
+void AgentPool::note_change() {
+    has_changed_ = true;
     update_.trigger();
 }
 
@@ -148,8 +156,10 @@ void AgentPool::apply(const ProbeSettings& settings) {
 void AgentPool::update() {
     const Candidate* const before = selected_;
     select();
-    const bool has_changed = tell_states() || selected_ != before;
+    const bool states_changed = tell_states();
     sweep();
+    const bool has_changed =
+        std::exchange(has_changed_, false) || states_changed || selected_ != before;
     finish_refreshes();
     if (has_changed)
         for (const auto& listener : listeners_)
@@ -188,13 +198,15 @@ void AgentPool::forget_if(const std::function<bool(const Candidate&)>& is_unwant
     for (std::size_t i = candidates_.size(); i-- > 0;) {
         if (!is_unwanted(*candidates_[i]))
             continue;
-        if (candidates_[i].get() == selected_)
+        if (candidates_[i].get() == selected_) {
+            log::info("the agent of {} is forgotten", selected_->label());
             selected_ = nullptr;
+        }
         const auto at = static_cast<std::ptrdiff_t>(i);
         candidates_.erase(candidates_.begin() + at);
         told_.erase(told_.begin() + at);
         warned_of_limit_ = false;
-        update_.trigger();
+        note_change();
     }
 }
 

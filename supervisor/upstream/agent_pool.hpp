@@ -62,6 +62,7 @@ class AgentPool {
     };
 
     void update();
+    void note_change();
     bool tell_states();
     void sweep();
     void select();
@@ -79,6 +80,7 @@ class AgentPool {
     std::vector<std::function<void()>> listeners_;
     std::vector<std::unique_ptr<Refresh>> refreshes_;
     Watch update_;
+    bool has_changed_ = false;
     bool warned_of_limit_ = false;
 };
 

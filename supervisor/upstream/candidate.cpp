@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -28,6 +29,15 @@ constexpr int most_short_lives = 3;
 
 bool is_young(const SocketFile& file) {
     return std::chrono::system_clock::now() - file.born < youth;
+}
+
+/// ssh-agent's sockets look like sshd's. A process that /proc does not show to us (hidepid) and
+/// that still lives is taken for sshd: ssh-agent's socket is that of its parent, which has ended.
+bool is_sshd(pid_t pid) {
+    const std::string program = program_of(pid);
+    if (!program.empty())
+        return program.starts_with("sshd");
+    return ::kill(pid, 0) == 0 || errno == EPERM;
 }
 
 bool exists(const std::string& path) {
@@ -98,7 +108,7 @@ void Candidate::begin(AgentConnection connection) {
 
 void Candidate::watch_listener(pid_t pid) {
     pid_ = pid;
-    is_behind_sshd_ = origin_ == Origin::forwarded || program_of(pid).starts_with("sshd");
+    is_behind_sshd_ = is_sshd(pid);
     listener_ended_ = {};
     listener_.reset();
     if (!is_behind_sshd_)
@@ -210,7 +220,7 @@ void Candidate::on_end(MessageStream::End end) {
     sentinel_->close();
     if (end == MessageStream::End::malformed)
         die("it does not speak the agent protocol");
-    else if (!answered_here_)
+    else if (!answered_here_ && question_ != Question::query)
         die("it closes connections without an answer");
     else
         redial();

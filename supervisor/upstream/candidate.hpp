@@ -43,6 +43,12 @@ class Candidate {
 
     void apply(const ProbeSettings& settings);
 
+    /// Somebody has named this agent: it is kept whatever the configuration looks for.
+    void keep() {
+        if (origin_ == Origin::configured)
+            origin_ = Origin::registered;
+    }
+
     /// Asks now instead of at the next interval, unless a question is open.
     void ask();
     /// Asks for the identities (again).
@@ -58,6 +64,8 @@ class Candidate {
     void sign_ended();
 
     const std::string& path() const { return file_.path; }
+    /// The name it was found by; path() is where that leads.
+    const std::string& name() const { return file_.name; }
     Origin origin() const { return origin_; }
     AgentState state() const { return liveness_.state(); }
     const Liveness& liveness() const { return liveness_; }

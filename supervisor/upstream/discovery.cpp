@@ -131,8 +131,8 @@ void Discovery::scan_next() {
     // then looked into again: the socket may have come in between.
     if (rule.one_per_directory && rule.pattern.is_last(place.level) && scan(place))
         return;
-    if (watch(place))
-        scan(place);
+    watch(place);
+    scan(place);
 }
 
 /// Whether anything in `place` fitted.
@@ -150,27 +150,26 @@ bool Discovery::scan(const Place& place) {
     return has_fitted;
 }
 
-bool Discovery::watch(const Place& place) {
+void Discovery::watch(const Place& place) {
     const Result<int> number = inotify_.add(place.path);
     if (!number) {
         if (is_directory(place.path) && !std::exchange(warned_, true))
             log::warning("{}; new agents there are not noticed (see fs.inotify.max_user_watches)",
                          number.error().message);
-        return false;
+        return;
     }
     std::vector<Place>& places = watched_[*number];
     const bool is_known = std::any_of(places.begin(), places.end(), [&](const Place& known) {
         return known.rule == place.rule && known.level == place.level;
     });
     if (is_known)
-        return true;
+        return;
     places.push_back(place);
-    if (!place.is_anchor) {
+    if (!place.is_anchor && !rules_[place.rule].pattern.is_literal(place.level - 1)) {
         found_watches_.push_back(*number);
         if (found_watches_.size() > most_found_watches)
             forget_oldest();
     }
-    return true;
 }
 
 void Discovery::forget_oldest() {
@@ -179,7 +178,9 @@ void Discovery::forget_oldest() {
     const auto found = watched_.find(number);
     if (found == watched_.end())
         return;
-    std::erase_if(found->second, [](const Place& place) { return !place.is_anchor; });
+    std::erase_if(found->second, [this](const Place& place) {
+        return !place.is_anchor && !rules_[place.rule].pattern.is_literal(place.level - 1);
+    });
     if (!found->second.empty())
         return;
     watched_.erase(found);

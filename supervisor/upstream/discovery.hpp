@@ -53,7 +53,7 @@ class Discovery {
     void work();
     void scan_next();
     bool scan(const Place& place);
-    bool watch(const Place& place);
+    void watch(const Place& place);
     void forget_oldest();
     void appeared(const Place& place, std::string_view name);
     void read_events();

@@ -45,7 +45,9 @@ void Liveness::sign_began() {
 }
 
 void Liveness::sign_ended(TimePoint now) {
-    --signs_;
+    // The request may have begun with a predecessor of the same path.
+    if (signs_ > 0)
+        --signs_;
     last_sign_end_ = now;
 }
 

@@ -23,7 +23,8 @@ void ReportPublisher::publish(const std::optional<std::string>& agent) {
     if (!agent) {
         if (::unlink(link_.c_str()) != 0 && errno != ENOENT)
             log::warning("cannot remove '{}': {}", link_, std::strerror(errno));
-        published_.reset();
+        else
+            published_.reset();
         return;
     }
     const std::string temporary = link_ + ".new";

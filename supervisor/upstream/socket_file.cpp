@@ -48,7 +48,7 @@ Result<SocketFile> check_socket(const std::string& path) {
         return checked.error();
     using namespace std::chrono;
     const auto since_epoch = seconds(status.st_mtim.tv_sec) + nanoseconds(status.st_mtim.tv_nsec);
-    return SocketFile{resolved, system_clock::time_point(since_epoch)};
+    return SocketFile{path, resolved, system_clock::time_point(since_epoch)};
 }
 
 bool is_same_file(const std::string& a, const std::string& b) {

@@ -13,6 +13,7 @@ namespace livesock {
 
 /// A name in the file system under which this user's agent may listen.
 struct SocketFile {
+    std::string name; ///< as it was found
     std::string path; ///< absolute, without symlinks
     std::chrono::system_clock::time_point born;
 };
