@@ -8,7 +8,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.p
 from support import fake_agent, wire
 from support.case import Case, main
 from support.fake_agent import FakeAgent
+from support.relay import Relay
 from support.sandbox import BUILD, ROOT
+from support.waiting import Stopwatch
 
 
 class LoginTest(Case):
@@ -41,6 +43,23 @@ class LoginTest(Case):
         login = self.login(self.sshd(), self.agent())
         login.vanish()
         self.assertFalse(os.path.lexists(login.auth_sock))
+
+    def test_over_a_long_way_a_first_answer_takes_two_round_trips(self):
+        sshd = self.sshd()
+        relay = self.keep(Relay(sshd.port, delay=0.025))
+        login = self.login(sshd, self.agent("alice"), port=relay.port)
+        for trips in (2, 1):  # the channel is opened, then the request travels
+            with self.subTest(trips=trips):
+                watch = Stopwatch()
+                if trips == 2:
+                    client = self.keep(wire.Client(login.auth_sock))
+                self.assertEqual(client.comments(), ["alice"])
+                self.assertTrue(trips * 0.05 <= watch.seconds < trips * 0.05 + 0.5, watch.seconds)
+        relay.unplugged = True
+        client.send(wire.frame(wire.REQUEST_IDENTITIES))
+        self.assertTrue(client.silent(0.3))
+        relay.unplugged = False
+        self.assertEqual(wire.parse_identities(client.recv())[0][1], b"alice")
 
     def test_ssh_does_not_end_while_anybody_holds_a_connection_to_its_forwarded_agent(self):
         login = self.login(self.sshd(), self.agent("alice"))
