@@ -74,7 +74,11 @@ class Supervisor:
                                      **{"LIVESOCK_DIR": self.directory, **environment})
         self.pid = self.process.pid
         if wait:
-            self.wait_until_serving()
+            try:
+                self.wait_until_serving()
+            except AssertionError:
+                self.close()
+                raise
 
     def configure(self, text):
         """Writes the config file (read at start and at reload)."""
