@@ -6,6 +6,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 
+from support import wire
 from support.case import Case, main
 from support.sandbox import HELPERS, SHIM
 from support.waiting import eventually
@@ -128,6 +129,18 @@ class FirstLoginTest(Case):
                 login.logout(within=5)
                 self.assertEqual(self.livesock("status", "--json").status, 1)
                 self.assertEqual(self.livesock("stop").status, 0)
+
+    def test_a_client_that_keeps_its_connection_does_not_hold_up_the_logout(self):
+        server = self.sshd()
+        supervisor = self.supervisor()
+        login = self.login(server, self.agent("alice"))
+        supervisor.wait_for_live(login.auth_sock)
+        with wire.Client(supervisor.agent_sock) as client:
+            self.assertEqual(client.comments(), ["alice"])
+            login.logout(within=5)
+            next_login = self.login(server, self.agent("bob"))
+            supervisor.wait_for_live(next_login.auth_sock)
+            self.assertEqual(client.comments(), ["bob"])
 
     def test_two_logins_are_two_agents_and_the_newest_is_used(self):
         server = self.sshd()

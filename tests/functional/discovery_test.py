@@ -210,9 +210,9 @@ class FoundTest(TmpCase):
         self.daemon = self.supervisor()
         for _ in range(3):
             directory = self.session_directory()
-            fake = self.fake_agent("carol", path=os.path.join(directory, "agent.1"))
-            self.daemon.wait_for_live(fake.path)
-            fake.close()
+            agent = self.agent("alice", path=os.path.join(directory, "agent.1"))
+            self.daemon.wait_for_live(agent.path)
+            agent.close()
             os.rmdir(directory)
             self.daemon.wait_for_live(None)
 

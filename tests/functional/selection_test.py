@@ -3,13 +3,13 @@
 import os
 import stat
 import sys
-import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 
 from support import fake_agent, proc, wire
 from support.case import main
 from support.cases import TmpCase
+from support.inotify import DirectoryEvents
 from support.waiting import eventually, Stopwatch
 
 QUICK_PROBE = '[probe]\ninterval = "100ms"\ntimeout = "100ms"\nhung_after = "300ms"\n'
@@ -44,26 +44,12 @@ class SelectionTest(TmpCase):
         self.daemon = self.supervisor(self.config)
         one, two = self.fakes("one", "two")
         self.daemon.wait_for_live(two.path)
-        seen, errors, done = set(), [], threading.Event()
-
-        def look():
-            while not done.is_set():
-                try:
-                    seen.add(os.readlink(self.daemon.live_link))
-                except OSError as error:
-                    errors.append(error)
-
-        thread = threading.Thread(target=look)
-        thread.start()
-        try:
-            for number in range(100):
-                chosen = (one, two)[number % 2]
-                self.assertTrue(self.daemon.control("use", agent=chosen.path)["ok"])
-                self.daemon.wait_for_live(chosen.path, within=1)
-        finally:
-            done.set()
-            thread.join()
-        self.assertEqual((seen, errors), ({one.path, two.path}, []))
+        events = self.keep(DirectoryEvents(self.daemon.directory))
+        for number in range(20):
+            chosen = (one, two)[number % 2]
+            self.assertTrue(self.daemon.control("use", agent=chosen.path)["ok"])
+            self.daemon.wait_for_live(chosen.path, within=1)
+        self.assertEqual(events.of("live"), ["moved to"] * 20)
         self.assertEqual(sorted(os.listdir(self.daemon.directory)), ["agent.sock", "control.sock", "live", "lock"])
 
     def test_the_newest_is_used_and_those_with_keys_before_those_without(self):
