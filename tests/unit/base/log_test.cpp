@@ -6,10 +6,11 @@
 #include <doctest/doctest.h>
 
 #include <cerrno>
+#include <csignal>
 #include <filesystem>
-#include <regex>
 
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <unistd.h>
 
 using namespace livesock;
@@ -79,8 +80,8 @@ TEST_CASE("a file is told the time") {
     const CapturedError captured;
     log::set_style(log::Style::timestamp);
     log::warning("a");
-    const std::regex line(R"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} warning: a\n)");
-    CHECK(std::regex_match(captured.text(), line));
+    const char* const line = "[0-9]*-[01]?-[0-3]? [0-2]?:[0-5]?:[0-6]?.* warning: a\n";
+    CHECK(::fnmatch(line, captured.text().c_str(), 0) == 0);
 }
 
 TEST_CASE("what is below the level is not written") {
@@ -103,11 +104,14 @@ TEST_CASE("levels are known by name") {
         CHECK_FALSE(log::parse_level(name));
 }
 
-TEST_CASE("logging keeps errno") {
-    const CapturedError captured;
+TEST_CASE("a reader that is gone is no error, and errno is kept") {
+    CapturedError captured;
+    const auto former = std::signal(SIGPIPE, SIG_IGN);
+    captured.close_reader();
     errno = ETIMEDOUT;
     log::info("a");
     CHECK(errno == ETIMEDOUT);
+    std::signal(SIGPIPE, former);
 }
 
 TEST_CASE("a reader that reads nothing stops nothing") {

@@ -94,18 +94,21 @@ TEST_CASE("the end of a descriptor can be read") {
 TEST_CASE("a writable descriptor calls back until it is full") {
     TestLoop test;
     const Pair pair = connected_pair();
-    std::size_t written = 0;
+    int calls = 0;
     Watch watch = test.loop.on_writable(pair.ours.get(), [&] {
-        const std::string chunk(64 * 1024, 'x');
-        const ssize_t count = ::write(pair.ours.get(), chunk.data(), chunk.size());
-        if (count > 0)
-            written += static_cast<std::size_t>(count);
-        else
-            watch.pause();
+        ++calls;
+        const std::string chunk(4096, 'x');
+        while (calls == 3 && ::write(pair.ours.get(), chunk.data(), chunk.size()) > 0) {
+        }
     });
     watch.resume();
     test.run(50ms);
-    CHECK(written > 0);
+    CHECK(calls == 3);
+    char chunk[4096];
+    while (::read(pair.theirs.get(), chunk, sizeof chunk) > 0) {
+    }
+    test.run(1ms);
+    CHECK(calls > 3);
 }
 
 TEST_CASE("a change is told once for as long as it lasts") {
@@ -205,6 +208,19 @@ TEST_CASE("a timer calls back once, not before its time") {
     test.run(60ms);
     CHECK(calls == 1);
     CHECK(called - begin >= 14ms);
+}
+
+TEST_CASE("timers call back in the order of their times") {
+    TestLoop test;
+    std::vector<int> order;
+    std::vector<Watch> timers;
+    for (const int milliseconds : {30, 10, 20, 1}) {
+        timers.push_back(
+            test.loop.timer([&order, milliseconds] { order.push_back(milliseconds); }));
+        timers.back().start(std::chrono::milliseconds(milliseconds));
+    }
+    test.run(40ms);
+    CHECK(order == std::vector<int>{1, 10, 20, 30});
 }
 
 TEST_CASE("a timer that is started again, or paused, forgets its first time") {
