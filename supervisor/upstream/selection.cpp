@@ -17,9 +17,10 @@ auto rank(const AgentView& agent) {
 } // namespace
 
 std::optional<std::size_t> choose(std::span<const AgentView> agents) {
+    // File times are as coarse as the tick: of two that are equally young, the later found is newer.
     std::optional<std::size_t> best;
     for (std::size_t i = 0; i < agents.size(); ++i)
-        if (is_usable(agents[i]) && (!best || rank(agents[i]) > rank(agents[*best])))
+        if (is_usable(agents[i]) && (!best || rank(agents[i]) >= rank(agents[*best])))
             best = i;
     return best;
 }
