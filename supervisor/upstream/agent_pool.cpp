@@ -168,6 +168,8 @@ void AgentPool::update() {
 
 void AgentPool::select() {
     Candidate* const chosen = best_except({});
+    // Before the log: a label takes dozens of reads in /proc.
+    publisher_.publish(chosen != nullptr ? std::optional(chosen->path()) : std::nullopt);
     if (chosen != selected_) {
         selected_ = chosen;
         if (chosen != nullptr)
@@ -175,7 +177,6 @@ void AgentPool::select() {
         else
             log::info("no agent is live: requests wait for one");
     }
-    publisher_.publish(chosen != nullptr ? std::optional(chosen->path()) : std::nullopt);
 }
 
 bool AgentPool::tell_states() {
