@@ -1,5 +1,7 @@
 #include "supervisor/loop/event_loop.hpp"
 
+#include "supervisor/loop/event_memory.hpp"
+
 #include <cerrno>
 
 #include <event2/event.h>
@@ -44,6 +46,7 @@ void EventLoop::BaseDeleter::operator()(event_base* base) const {
 }
 
 Result<EventLoop> EventLoop::create() {
+    keep_event_records_apart();
     BasePtr base(event_base_new());
     if (!base)
         return Error{"cannot make an event loop", errno};
