@@ -218,5 +218,6 @@ int run_words(int argc, char** argv) {
 } // namespace livesock
 
 int main(int argc, char** argv) {
+    livesock::open_standard_fds();
     return livesock::run_words(argc, argv);
 }

@@ -43,10 +43,12 @@ void MessageStream::on_readable() {
     const ssize_t count = ::recv(fd_.get(), &byte, 1, MSG_PEEK);
     if (count == 0)
         at_end_of_input();
-    else if (count > 0)
-        readable_.pause();
-    else if (!would_block(errno))
+    else if (count < 0 && !would_block(errno))
         finish(End::gone);
+    else if (count > 0) {
+        readable_.pause();
+        watch_hangup();
+    }
 }
 
 void MessageStream::receive() {
@@ -76,11 +78,18 @@ void MessageStream::deliver(std::string_view input) {
         check_hangup();
 }
 
+void MessageStream::watch_hangup() {
+    if (!hangup_)
+        hangup_ = loop_.on_change(fd_.get(), [this] { check_hangup(); });
+    // While something is unwritten, its writing finds out: see EventLoop::on_change().
+    if (unwritten_.empty())
+        hangup_.resume();
+}
+
 void MessageStream::at_end_of_input() {
     input_ended_ = true;
     readable_.pause();
-    if (undelivered_.empty())
-        check_hangup();
+    check_hangup();
 }
 
 /// Tells a client that only shut down its writing half from one that is gone, and stays watching.
@@ -89,13 +98,9 @@ void MessageStream::check_hangup() {
         finish(End::gone);
         return;
     }
-    if (end_told_)
-        return;
-    hangup_ = loop_.on_change(fd_.get(), [this] { check_hangup(); });
-    // While something is unwritten, its writing finds out: see EventLoop::on_change().
-    if (unwritten_.empty())
-        hangup_.resume();
-    finish(End::half_closed);
+    watch_hangup();
+    if (input_ended_ && undelivered_.empty() && !end_told_)
+        finish(End::half_closed);
 }
 
 void MessageStream::hold() {
@@ -117,8 +122,10 @@ void MessageStream::release() {
             });
         redelivery_.trigger();
     }
-    if (!input_ended_)
-        readable_.resume();
+    if (input_ended_)
+        return;
+    hangup_.pause();
+    readable_.resume();
 }
 
 void MessageStream::send(std::string_view frame) {
@@ -158,8 +165,8 @@ void MessageStream::on_writable() {
     std::string().swap(unwritten_);
     written_ = 0;
     writable_.pause();
-    if (hangup_)
-        hangup_.resume();
+    if (input_ended_)
+        watch_hangup();
     note_progress();
     callbacks_.drained();
 }

@@ -65,6 +65,7 @@ class MessageStream {
     void on_writable();
     void at_end_of_input();
     void check_hangup();
+    void watch_hangup();
     void finish(End end);
     void note_progress();
 

@@ -102,7 +102,8 @@ std::optional<Level> parse_level(std::string_view name) {
 }
 
 Result<void> open_file(const std::string& path) {
-    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK |
+                                               O_CLOEXEC,
                              S_IRUSR | S_IWUSR));
     struct stat status {};
     if (!fd || ::fstat(fd.get(), &status) != 0 || ::dup2(fd.get(), STDERR_FILENO) < 0)

@@ -36,4 +36,8 @@ class [[nodiscard]] UniqueFd {
     int fd_ = -1;
 };
 
+/// Opens /dev/null for each of the three standard descriptors that is closed, so that nothing else
+/// gets their numbers and is then taken for them. To be called first of all.
+void open_standard_fds();
+
 } // namespace livesock

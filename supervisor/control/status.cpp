@@ -102,7 +102,9 @@ json describe_status(const SupervisorFacts& facts, const AgentPool& agents) {
     status["config"] = text_or_null(facts.config);
     status["log"] = {{"to", facts.log_file.empty() ? "stderr" : "file"},
                      {"path", text_or_null(facts.log_file)}};
-    status["live"] = agents.selected() != nullptr ? json(agents.selected()->path()) : nullptr;
+    const Candidate* const selected = agents.selected();
+    const bool is_live = selected != nullptr && selected->state() == AgentState::live;
+    status["live"] = is_live ? json(selected->path()) : json(nullptr);
     status["pinned"] = text_or_null(agents.pinned());
     status["clients"] = facts.clients;
     status["requests"] = {{"answered", facts.answered}, {"failed", facts.failed}};

@@ -31,6 +31,8 @@ constexpr char success = '\0';
 } // namespace
 
 Result<Readiness> daemonize() {
+    // Whoever started us may be waiting for the end of one of these.
+    ::close_range(STDERR_FILENO + 1, ~0U, 0);
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0)
         return system_error("cannot make a pipe", errno);

@@ -124,11 +124,6 @@ Result<std::unique_ptr<Supervisor>> start(const Words& words) {
     if (!claimed)
         return claimed.error();
     const RuntimeDir& directory = claimed->directory;
-    if (const std::string preferred = preferred_directory(inputs);
-        !preferred.empty() && directory.path() != preferred)
-        log::warning("'{}' cannot hold sockets (its path is too long, or its file system takes "
-                     "none): the runtime directory is '{}'",
-                     preferred, directory.path());
     SupervisorOptions options = words.options;
     if (words.daemon) {
         options.log_file = directory.entry(log_name);
@@ -136,12 +131,18 @@ Result<std::unique_ptr<Supervisor>> start(const Words& words) {
             return opened.error();
         log::set_style(log::Style::timestamp);
     }
+    if (const std::string preferred = preferred_directory(inputs);
+        !preferred.empty() && directory.path() != preferred)
+        log::warning("'{}' cannot hold sockets (its path is too long, or its file system takes "
+                     "none): the runtime directory is '{}'",
+                     preferred, directory.path());
     return Supervisor::create(std::move(*claimed), std::move(options));
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
+    open_standard_fds();
     Words words;
     if (const std::optional<int> status = read_words(argc, argv, words))
         return *status;

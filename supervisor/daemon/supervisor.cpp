@@ -5,12 +5,25 @@
 #include "supervisor/base/unix_socket.hpp"
 #include "supervisor/daemon/sd_notify.hpp"
 
+#include <cerrno>
 #include <csignal>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 namespace livesock {
+namespace {
+
+/// Listens at `path` in place of what a predecessor left there, unless somebody serves it.
+Result<UniqueFd> replace_leftover(const std::string& path) {
+    const Result<UniqueFd> served = dial(path);
+    if (!served && served.error().code != EAGAIN)
+        return listen_at(path);
+    return Error{fmt::format("'{}' is served by another process: end that first", path),
+                 EADDRINUSE};
+}
+
+} // namespace
 
 Supervisor::Supervisor(ClaimedDir claimed, SupervisorOptions options, Config config,
                        EventLoop loop)
@@ -48,12 +61,14 @@ Result<void> Supervisor::listen() {
         return agent_socket.error();
     agent_socket_is_passed_ = static_cast<bool>(*agent_socket);
     if (!agent_socket_is_passed_)
-        agent_socket = listen_at(agent_path);
+        agent_socket = replace_leftover(agent_path);
     if (!agent_socket)
         return agent_socket.error();
+    const std::string control_path = directory_.entry(control_socket_name);
     agents_.never_use(agent_path);
+    agents_.never_use(control_path);
     proxy_ = std::make_unique<Proxy>(loop_, agents_, config_.proxy, std::move(*agent_socket));
-    Result<UniqueFd> control_socket = listen_at(directory_.entry(control_socket_name));
+    Result<UniqueFd> control_socket = replace_leftover(control_path);
     if (!control_socket)
         return control_socket.error();
     ControlHost& host = *this;

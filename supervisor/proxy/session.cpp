@@ -23,6 +23,10 @@ constexpr auto doubt_after = 200ms;
 constexpr int most_dials = 4;
 constexpr auto first_dial_pause = 200ms;
 
+/// A connection behind sshd is a channel of the login's ssh, which does not end before all its
+/// channels are closed: a client that keeps us keeps it no longer than this.
+constexpr auto longest_idle_channel = 1s;
+
 /// OpenSSH's agent takes no more than this either (AGENT_MAX_SESSION_IDS).
 constexpr std::size_t most_bindings = 16;
 
@@ -92,6 +96,8 @@ void Session::answer(std::string_view frame) {
     client_.send(frame);
     state_ = State::idle;
     timer_.pause();
+    if (const Candidate* const agent = upstream_agent(); upstream_ && agent && agent->is_behind_sshd())
+        timer_.start(longest_idle_channel);
     request_.clear();
     if (request_.capacity() > kept_capacity)
         request_.shrink_to_fit();
@@ -238,6 +244,8 @@ void Session::on_timer() {
         timer_.start(deadline_ - now);
         break;
     case State::idle:
+        drop_upstream();
+        break;
     case State::closed:
         break;
     }
@@ -356,7 +364,7 @@ bool Session::is_best(const Candidate* agent) const {
     if (!is_fit(agent))
         return false;
     const Candidate* const selected = host_.agents().selected();
-    return agent->state() == AgentState::live || selected == agent ||
+    return agent->state() == AgentState::live || selected == agent || selected == nullptr ||
            selected->state() != AgentState::live;
 }
 

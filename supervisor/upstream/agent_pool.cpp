@@ -53,7 +53,8 @@ Result<Candidate*> AgentPool::add(const std::string& path, Origin origin) {
     Result<SocketFile> file = check_socket(path);
     if (!file)
         return file.error();
-    if (is_same_file(file->path, own_socket_))
+    const auto leads_to = [&](const std::string& own) { return is_same_file(file->path, own); };
+    if (std::any_of(own_sockets_.begin(), own_sockets_.end(), leads_to))
         return Error{fmt::format("'{}' is livesock's own socket", escaped(path)), EPERM};
     if (Candidate* const known = find(file->path)) {
         if (origin == Origin::registered)
@@ -62,7 +63,7 @@ Result<Candidate*> AgentPool::add(const std::string& path, Origin origin) {
             known->start();
         return known;
     }
-    if (candidates_.size() >= most_agents) {
+    if (candidates_.size() >= most_agents && !make_room()) {
         if (!std::exchange(warned_of_limit_, true))
             log::warning("more than {} agents at once: '{}' and further ones are ignored; end old "
                          "logins, or narrow [discovery] in the configuration",
@@ -80,6 +81,20 @@ Result<Candidate*> AgentPool::add(const std::string& path, Origin origin) {
     candidates_.push_back(std::move(candidate));
     told_.push_back(AgentState::fresh);
     return candidates_.back().get();
+}
+
+/// Gives up the oldest of the agents that are of no use now, if there is one.
+bool AgentPool::make_room() {
+    const Candidate* oldest = nullptr;
+    for (const auto& candidate : candidates_) {
+        const bool is_useless =
+            candidate->state() == AgentState::hung || candidate->state() == AgentState::dead;
+        if (is_useless && (oldest == nullptr || candidate->born() < oldest->born()))
+            oldest = candidate.get();
+    }
+    if (oldest != nullptr)
+        forget_if([oldest](const Candidate& candidate) { return &candidate == oldest; });
+    return oldest != nullptr;
 }
 
 Candidate* AgentPool::find(const std::string& path) const {
@@ -169,7 +184,9 @@ void AgentPool::update() {
 void AgentPool::select() {
     Candidate* const chosen = best_except({});
     // Before the log: a label takes dozens of reads in /proc.
-    publisher_.publish(chosen != nullptr ? std::optional(chosen->path()) : std::nullopt);
+    // A late agent may be all there is, but nobody is led past the proxy to one that may sleep.
+    const bool is_live = chosen != nullptr && chosen->state() == AgentState::live;
+    publisher_.publish(is_live ? std::optional(chosen->path()) : std::nullopt);
     if (chosen != selected_) {
         selected_ = chosen;
         if (chosen != nullptr)

@@ -26,7 +26,7 @@ class AgentPool {
     Result<Candidate*> add(const std::string& path, Origin origin);
 
     /// A socket that would lead requests back to us, by whatever name: never an agent.
-    void never_use(const std::string& path) { own_socket_ = path; }
+    void never_use(const std::string& path) { own_sockets_.push_back(path); }
 
     /// Forgets every agent for which `is_unwanted`; not to be called by an agent's own callback.
     void forget_if(const std::function<bool(const Candidate&)>& is_unwanted);
@@ -62,6 +62,7 @@ class AgentPool {
     };
 
     void update();
+    bool make_room();
     void note_change();
     bool tell_states();
     void sweep();
@@ -72,7 +73,7 @@ class AgentPool {
     EventLoop& loop_;
     ProbeSettings settings_;
     ReportPublisher& publisher_;
-    std::string own_socket_;
+    std::vector<std::string> own_sockets_;
     std::string pin_;
     std::vector<std::unique_ptr<Candidate>> candidates_;
     std::vector<AgentState> told_; // the state of each candidate that the log knows

@@ -28,7 +28,8 @@ constexpr auto short_life = 1s;
 constexpr int most_short_lives = 3;
 
 bool is_young(const SocketFile& file) {
-    return std::chrono::system_clock::now() - file.born < youth;
+    const auto age = std::chrono::system_clock::now() - file.born;
+    return age >= 0s && age < youth;
 }
 
 /// ssh-agent's sockets look like sshd's. A process that /proc does not show to us (hidepid) and
@@ -158,7 +159,9 @@ void Candidate::redial_after(Duration delay) {
 }
 
 Candidate::Question Candidate::next_question() const {
-    return identities_wanted_ || !knows_query_ ? Question::identities : Question::query;
+    // An agent without keys may be given one at any time, which makes it worth more.
+    return identities_wanted_ || !knows_query_ || identities_.empty() ? Question::identities
+                                                                      : Question::query;
 }
 
 void Candidate::send(Question question) {

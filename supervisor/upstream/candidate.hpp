@@ -81,6 +81,9 @@ class Candidate {
     /// What to call the agent: "10.0.0.5 on pts/3", "ssh-agent (pid 1234)", else its path.
     std::string label() const;
 
+    /// Connections to it are channels of a login's ssh, which cannot end while one is open.
+    bool is_behind_sshd() const { return is_behind_sshd_; }
+
     /// Nobody listens at this path and nobody will: the agent may be forgotten.
     bool is_gone() const { return is_gone_; }
 

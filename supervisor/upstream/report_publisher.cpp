@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include <unistd.h>
 
@@ -31,12 +32,15 @@ void ReportPublisher::publish(const std::optional<std::string>& agent) {
     ::unlink(temporary.c_str());
     if (::symlink(agent->c_str(), temporary.c_str()) != 0 ||
         ::rename(temporary.c_str(), link_.c_str()) != 0) {
+        if (std::exchange(has_failed_, true))
+            return;
         log::warning("cannot make '{}' lead to the live agent: {}; programs under the shim go "
                      "through the proxy meanwhile",
                      link_, std::strerror(errno));
         return;
     }
     published_ = agent;
+    has_failed_ = false;
 }
 
 } // namespace livesock

@@ -21,6 +21,7 @@ class ReportPublisher {
   private:
     std::string link_;
     std::optional<std::string> published_;
+    bool has_failed_ = false; // and that has been told
 };
 
 } // namespace livesock

@@ -48,7 +48,9 @@ Result<SocketFile> check_socket(const std::string& path) {
         return checked.error();
     using namespace std::chrono;
     const auto since_epoch = seconds(status.st_mtim.tv_sec) + nanoseconds(status.st_mtim.tv_nsec);
-    return SocketFile{path, resolved, system_clock::time_point(since_epoch)};
+    // A file time from the future, left by a clock that was wrong, would be the newest for ever.
+    const auto made = system_clock::time_point(since_epoch);
+    return SocketFile{path, resolved, made > system_clock::now() ? system_clock::time_point() : made};
 }
 
 bool is_same_file(const std::string& a, const std::string& b) {

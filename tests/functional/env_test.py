@@ -99,12 +99,12 @@ class EnvTest(CommandCase):
         os.chmod(directory, 0o700)
 
     def test_an_unreachable_home_harms_no_login(self):
-        done = self.livesock("env", "-s", HOME="/nonexistent", LIVESOCK_DIR=None, XDG_STATE_HOME=None,
+        done = self.livesock("env", "-s", HOME="/dev/null/nobody", LIVESOCK_DIR=None, XDG_STATE_HOME=None,
                              XDG_RUNTIME_DIR=None, within=10)
         if done.status != 0:
             self.assertEqual((done.status, done.text), (2, ""), done)
         else:
-            self.livesock("stop", HOME="/nonexistent", LIVESOCK_DIR=None, XDG_RUNTIME_DIR=None)
+            self.livesock("stop", HOME="/dev/null/nobody", LIVESOCK_DIR=None, XDG_RUNTIME_DIR=None)
             shutil.rmtree(f"/tmp/livesock-{os.getuid()}", ignore_errors=True)
 
 
