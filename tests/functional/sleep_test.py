@@ -114,6 +114,7 @@ class OneLoginTest(Case):
         self.assertEqual(kind, wire.FAILURE)
         self.assertLess(seconds, 7.5)  # proxy.list_timeout, and proxy.grace for another agent to come
         self.daemon.wait_for_live(None)
+        self.daemon.wait_for_state(self.sleeper.auth_sock, "hung", within=15)
         kind, seconds = timed(lambda: wire.answer_kind(self.path, LIST, within=20))
         self.assertEqual(kind, wire.FAILURE)
         self.assertLess(seconds, ANSWERED)  # proxy.grace
