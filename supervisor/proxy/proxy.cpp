@@ -60,7 +60,7 @@ Proxy::Proxy(EventLoop& loop, AgentPool& agents, ProxySettings settings, UniqueF
     , listener_(std::move(listener))
     , descriptor_limit_(descriptor_limit())
     , acceptable_(loop.on_readable(listener_.get(), [this] { accept_some(); }))
-    , accept_again_(loop.timer([this] { acceptable_.resume(); }))
+    , accept_again_(loop.timer([this] { resume_accepting(); }))
     , sweep_(loop.on_demand([this] { sweep(); }))
     , stall_timer_(loop.timer([this] { on_stall_timer(); })) {
     acceptable_.resume();
@@ -69,12 +69,13 @@ Proxy::Proxy(EventLoop& loop, AgentPool& agents, ProxySettings settings, UniqueF
 
 void Proxy::apply(const ProxySettings& settings) {
     settings_ = settings;
-    acceptable_.resume();
+    resume_accepting();
 }
 
 void Proxy::shut_down() {
     acceptable_.pause();
     accept_again_.pause();
+    listener_.reset();
     for (const auto& [session, owner] : sessions_)
         session->on_shutdown();
 }
@@ -138,6 +139,11 @@ void Proxy::pause_accepting() {
                      sessions_.size(), upstreams_);
 }
 
+void Proxy::resume_accepting() {
+    if (listener_)
+        acceptable_.resume();
+}
+
 void Proxy::session_closed(Session& session) {
     closed_.push_back(&session);
     sweep_.trigger();
@@ -147,7 +153,7 @@ void Proxy::sweep() {
     for (Session* const session : closed_)
         sessions_.erase(session);
     closed_.clear();
-    acceptable_.resume();
+    resume_accepting();
     if (!sessions_.empty())
         return;
     stall_timer_.pause();

@@ -47,6 +47,7 @@ class Proxy final : private SessionHost {
     void serve(UniqueFd client);
     bool is_full() const;
     void pause_accepting();
+    void resume_accepting();
     void on_agents_changed();
     void on_stall_timer();
     void sweep();
@@ -55,7 +56,7 @@ class Proxy final : private SessionHost {
     EventLoop& loop_;
     AgentPool& agents_;
     ProxySettings settings_;
-    UniqueFd listener_;
+    UniqueFd listener_; // none after shut_down()
     std::size_t descriptor_limit_; // RLIMIT_NOFILE, as it was when last looked at
     std::size_t upstreams_ = 0;
     ProxyStatistics statistics_;

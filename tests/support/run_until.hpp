@@ -9,7 +9,7 @@
 namespace livesock {
 
 /// Far beyond what a passing test needs, even under a sanitizer on a busy machine.
-inline constexpr std::chrono::seconds patience{20};
+inline constexpr std::chrono::seconds patience{10};
 
 /// An EventLoop, or the end of the test.
 inline EventLoop make_loop() {
