@@ -80,13 +80,13 @@ struct Key {
 /// The longest piece of the file that a message repeats.
 constexpr std::size_t longest_quote = 64;
 
-std::string quoted(std::string_view text) {
+std::string cited(std::string_view text) {
     return escaped(text, longest_quote);
 }
 
 std::string describe(const toml::node& node) {
     if (const auto* text = node.as_string())
-        return fmt::format("\"{}\"", quoted(text->get()));
+        return fmt::format("\"{}\"", cited(text->get()));
     if (const auto* number = node.as_integer())
         return fmt::format("{}", number->get());
     if (const auto* flag = node.as_boolean())
@@ -264,7 +264,7 @@ void read_keys(Input& input, const Section& section, const toml::table& table,
         if (known == std::end(keys))
             input.fault(name.source(),
                         fmt::format("unknown key '{}' in [{}], expected one of {}{}",
-                                    quoted(name.str()), section.name, fmt::join(section.keys, ", "),
+                                    cited(name.str()), section.name, fmt::join(section.keys, ", "),
                                     did_you_mean_key(name.str(), section.keys)));
         else if (const Verdict refusal = known->set(target, node, input))
             input.fault(refusal->node->source(),
@@ -313,7 +313,7 @@ std::string did_you_mean_key(std::string_view word, std::span<const std::string_
 void unknown_section(Input& input, const toml::key& name, const toml::node& node) {
     const bool is_table = node.is_table() || node.is_array_of_tables();
     input.fault(name.source(), fmt::format("unknown {} '{}', expected one of the tables {}{}",
-                                           is_table ? "table" : "key", quoted(name.str()),
+                                           is_table ? "table" : "key", cited(name.str()),
                                            fmt::join(names_of<sections>, ", "),
                                            did_you_mean_key(name.str(), names_of<sections>)));
 }
