@@ -1,6 +1,7 @@
 """The base of every functional test: a fresh sandbox before it, nothing left after it, logs when it fails."""
 
 import os
+import signal
 import sys
 import unittest
 
@@ -142,6 +143,10 @@ def main():
     """Runs the tests of the calling file, with the words on the command line as unittest understands them."""
     global _place
     kept = [ROOT, BUILD] + ([os.environ["TMPDIR"]] if "TMPDIR" in os.environ else [])
+    # Whoever started us in the background, or by nohup, may have them ignored: that is inherited.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     _place = isolation.enter(kept)
     os.umask(0o022)
     runner = unittest.TextTestRunner(resultclass=_Report, verbosity=2)

@@ -8,7 +8,6 @@ from .sandbox import LIVESOCKD, remove
 from .waiting import Stopwatch
 
 
-
 class DaemonCase(Case):
     """Runs livesockd by hand."""
 
@@ -87,10 +86,14 @@ class TmpCase(Case):
     """Puts things into /tmp and takes them away at the end."""
 
     def session_directory(self, name="ssh-XXXXabcdefgh", mode=0o700):
-        """A directory as sshd makes it."""
-        path = self.in_tmp(name, os.mkdir)
-        os.chmod(path, mode)
-        return path
+        """A directory as sshd makes it; it never has another mode."""
+        def make(path):
+            before = os.umask(0)
+            try:
+                os.mkdir(path, mode)
+            finally:
+                os.umask(before)
+        return self.in_tmp(name, make)
 
     def in_tmp(self, name, make):
         """Calls `make(path)` for a name in /tmp, and returns the path."""
