@@ -3,17 +3,6 @@
 namespace livesock {
 namespace {
 
-/// `path` as a glob(7) pattern that matches it and nothing else.
-std::string literal_glob(std::string_view path) {
-    std::string pattern;
-    for (const char c : path) {
-        if (std::string_view("*?[\\").find(c) != std::string_view::npos)
-            pattern += '\\';
-        pattern += c;
-    }
-    return pattern;
-}
-
 /// Whether a shell would replace something behind a "$" of `pattern`; a "\$" is a dollar sign.
 bool has_variable(std::string_view pattern) {
     for (std::size_t i = 0; i < pattern.size(); ++i) {
@@ -26,6 +15,16 @@ bool has_variable(std::string_view pattern) {
 }
 
 } // namespace
+
+std::string literal_glob(std::string_view path) {
+    std::string pattern;
+    for (const char c : path) {
+        if (std::string_view("*?[\\").find(c) != std::string_view::npos)
+            pattern += '\\';
+        pattern += c;
+    }
+    return pattern;
+}
 
 Result<std::string> absolute_glob(std::string_view pattern, const std::string& home) {
     if (pattern.find('\0') != std::string_view::npos)

@@ -8,6 +8,9 @@
 
 namespace livesock {
 
+/// `path` as a glob(7) pattern that matches it and nothing else.
+[[nodiscard]] std::string literal_glob(std::string_view path);
+
 /// `pattern` (glob(7)) as an absolute one: a leading "~/" becomes the directory `home` (empty:
 /// unknown), taken literally. Nothing else is expanded; what a shell would expand, "$NAME" and
 /// "~user", is an error and never guessed at. The message says what was expected instead.

@@ -4,6 +4,7 @@
 #include "supervisor/base/escape.hpp"
 #include "supervisor/base/unix_socket.hpp"
 #include "supervisor/daemon/sd_notify.hpp"
+#include "supervisor/daemon/socket_glob.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -25,8 +26,7 @@ Result<UniqueFd> replace_leftover(const std::string& path) {
 
 } // namespace
 
-Supervisor::Supervisor(ClaimedDir claimed, SupervisorOptions options, Config config,
-                       EventLoop loop)
+Supervisor::Supervisor(ClaimedDir claimed, SupervisorOptions options, Config config, EventLoop loop)
     : directory_(std::move(claimed.directory))
     , options_(std::move(options))
     , config_(std::move(config))
@@ -46,9 +46,8 @@ Result<std::unique_ptr<Supervisor>> Supervisor::create(ClaimedDir claimed,
     Result<EventLoop> loop = EventLoop::create();
     if (!loop)
         return loop.error();
-    std::unique_ptr<Supervisor> supervisor(
-        new Supervisor(std::move(claimed), std::move(options), std::move(*config),
-                       std::move(*loop)));
+    std::unique_ptr<Supervisor> supervisor(new Supervisor(std::move(claimed), std::move(options),
+                                                          std::move(*config), std::move(*loop)));
     if (Result<void> listening = supervisor->listen(); !listening)
         return listening.error();
     return supervisor;
@@ -79,7 +78,7 @@ Result<void> Supervisor::listen() {
 
 Result<void> Supervisor::discover(const DiscoverySettings& settings) {
     Result<std::unique_ptr<Discovery>> discovery =
-        Discovery::create(loop_, settings, directory_inputs().home,
+        Discovery::create(loop_, settings, literal_glob(directory_inputs().home),
                           [this](const std::string& path, Origin origin) {
                               const Result<Candidate*> added = agents_.add(path, origin);
                               if (!added)

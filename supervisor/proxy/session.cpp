@@ -23,8 +23,7 @@ constexpr auto doubt_after = 200ms;
 constexpr int most_dials = 4;
 constexpr auto first_dial_pause = 200ms;
 
-/// A connection behind sshd is a channel of the login's ssh, which does not end before all its
-/// channels are closed: a client that keeps us keeps it no longer than this.
+/// A client that keeps us keeps a connection that holds up a logout no longer than this.
 constexpr auto longest_idle_channel = 1s;
 
 /// OpenSSH's agent takes no more than this either (AGENT_MAX_SESSION_IDS).
@@ -78,7 +77,8 @@ void Session::on_request(const Message& request) {
 }
 
 void Session::on_client_end(MessageStream::End end) {
-    if (end == MessageStream::End::half_closed && (state_ != State::idle || !client_.is_drained())) {
+    if (end == MessageStream::End::half_closed &&
+        (state_ != State::idle || !client_.is_drained())) {
         client_half_closed_ = true;
         return;
     }
@@ -96,7 +96,8 @@ void Session::answer(std::string_view frame) {
     client_.send(frame);
     state_ = State::idle;
     timer_.pause();
-    if (const Candidate* const agent = upstream_agent(); upstream_ && agent && agent->is_behind_sshd())
+    if (const Candidate* const agent = upstream_agent();
+        upstream_ && agent && agent->holds_up_logout())
         timer_.start(longest_idle_channel);
     request_.clear();
     if (request_.capacity() > kept_capacity)
@@ -214,8 +215,7 @@ void Session::use_upstream() {
     }
     upstream_->send(request_);
     const bool waits_for_person = kind_ == RequestKind::sign || kind_ == RequestKind::other;
-    expect_answer(waits_for_person ? host_.settings().sign_timeout
-                                   : host_.settings().list_timeout);
+    expect_answer(waits_for_person ? host_.settings().sign_timeout : host_.settings().list_timeout);
 }
 
 void Session::expect_answer(Duration timeout) {
@@ -348,6 +348,10 @@ void Session::on_agents_changed() {
                            host_.settings().grace);
         else
             drop_upstream();
+        return;
+    }
+    if (!is_with_upstream() && agent->holds_up_logout()) {
+        drop_upstream();
         return;
     }
     // A touch takes its time; whatever else a late agent has been asked, a live one can answer.

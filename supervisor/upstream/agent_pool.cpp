@@ -61,6 +61,8 @@ Result<Candidate*> AgentPool::add(const std::string& path, Origin origin) {
             known->keep();
         if (known->state() == AgentState::dead)
             known->start();
+        if (known->state() == AgentState::dead && origin == Origin::registered)
+            return Error{known->reason(), ECONNREFUSED};
         return known;
     }
     if (candidates_.size() >= most_agents && !make_room()) {
@@ -79,7 +81,6 @@ Result<Candidate*> AgentPool::add(const std::string& path, Origin origin) {
     if (candidate->is_gone() || (is_dead && origin == Origin::registered))
         return Error{candidate->reason(), ECONNREFUSED};
     candidates_.push_back(std::move(candidate));
-    told_.push_back(AgentState::fresh);
     return candidates_.back().get();
 }
 
@@ -104,7 +105,7 @@ Candidate* AgentPool::find(const std::string& path) const {
     return nullptr;
 }
 
-bool AgentPool::is_pinned(const Candidate& candidate) const {
+bool AgentPool::fits_pin(const Candidate& candidate) const {
     if (pin_.empty())
         return false;
     if (pin_ == candidate.path() || pin_ == candidate.label())
@@ -120,7 +121,7 @@ Result<void> AgentPool::pin(const std::string& wanted) {
     const std::string before = std::exchange(pin_, wanted);
     const bool fits =
         std::any_of(candidates_.begin(), candidates_.end(), [&](const auto& candidate) {
-            return candidate->state() != AgentState::dead && is_pinned(*candidate);
+            return candidate->state() != AgentState::dead && fits_pin(*candidate);
         });
     if (!fits) {
         pin_ = before;
@@ -150,7 +151,8 @@ Candidate* AgentPool::best_except(std::span<const std::string> excluded) const {
         const bool is_out =
             std::find(excluded.begin(), excluded.end(), candidate->path()) != excluded.end();
         views.push_back({.state = is_out ? AgentState::dead : candidate->state(),
-                         .is_pinned = is_pinned(*candidate),
+                         .is_pinned = std::find(pinned_.begin(), pinned_.end(), candidate.get()) !=
+                                      pinned_.end(),
                          .has_keys = !candidate->identities().empty(),
                          .born = candidate->born()});
     }
@@ -171,7 +173,7 @@ void AgentPool::apply(const ProbeSettings& settings) {
 void AgentPool::update() {
     const Candidate* const before = selected_;
     select();
-    const bool states_changed = tell_states();
+    const bool states_changed = tell_news();
     sweep();
     const bool has_changed =
         std::exchange(has_changed_, false) || states_changed || selected_ != before;
@@ -182,9 +184,14 @@ void AgentPool::update() {
 }
 
 void AgentPool::select() {
+    // Here and not for every request: to tell who an agent is takes dozens of reads in /proc.
+    pinned_.clear();
+    for (const auto& candidate : candidates_)
+        if (fits_pin(*candidate))
+            pinned_.push_back(candidate.get());
     Candidate* const chosen = best_except({});
-    // Before the log: a label takes dozens of reads in /proc.
-    // A late agent may be all there is, but nobody is led past the proxy to one that may sleep.
+    // Before the log is. A late agent may be all there is, but nobody is led past the proxy to one
+    // that may sleep.
     const bool is_live = chosen != nullptr && chosen->state() == AgentState::live;
     publisher_.publish(is_live ? std::optional(chosen->path()) : std::nullopt);
     if (chosen != selected_) {
@@ -196,14 +203,13 @@ void AgentPool::select() {
     }
 }
 
-bool AgentPool::tell_states() {
+bool AgentPool::tell_news() {
     bool has_changed = false;
-    for (std::size_t i = 0; i < candidates_.size(); ++i) {
-        const AgentState before = std::exchange(told_[i], candidates_[i]->state());
-        if (before == told_[i])
-            continue;
-        has_changed = true;
-        tell(*candidates_[i], before);
+    for (const auto& candidate : candidates_) {
+        const Candidate::News news = candidate->take_news();
+        if (news.former_state != candidate->state())
+            tell(*candidate, news.former_state);
+        has_changed |= news.former_state != candidate->state() || news.login_is_over;
     }
     return has_changed;
 }
@@ -220,9 +226,8 @@ void AgentPool::forget_if(const std::function<bool(const Candidate&)>& is_unwant
             log::info("the agent of {} is forgotten", selected_->label());
             selected_ = nullptr;
         }
-        const auto at = static_cast<std::ptrdiff_t>(i);
-        candidates_.erase(candidates_.begin() + at);
-        told_.erase(told_.begin() + at);
+        std::erase(pinned_, candidates_[i].get());
+        candidates_.erase(candidates_.begin() + static_cast<std::ptrdiff_t>(i));
         warned_of_limit_ = false;
         note_change();
     }

@@ -64,11 +64,11 @@ class AgentPool {
     void update();
     bool make_room();
     void note_change();
-    bool tell_states();
+    bool tell_news();
     void sweep();
     void select();
     void finish_refreshes();
-    bool is_pinned(const Candidate& candidate) const;
+    bool fits_pin(const Candidate& candidate) const;
 
     EventLoop& loop_;
     ProbeSettings settings_;
@@ -76,7 +76,7 @@ class AgentPool {
     std::vector<std::string> own_sockets_;
     std::string pin_;
     std::vector<std::unique_ptr<Candidate>> candidates_;
-    std::vector<AgentState> told_; // the state of each candidate that the log knows
+    std::vector<const Candidate*> pinned_; // those that the pin fitted when it was last looked at
     Candidate* selected_ = nullptr;
     std::vector<std::function<void()>> listeners_;
     std::vector<std::unique_ptr<Refresh>> refreshes_;

@@ -9,8 +9,6 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 namespace livesock {
 namespace {
@@ -21,6 +19,9 @@ using namespace std::chrono_literals;
 constexpr auto youth = 2s;
 constexpr auto first_redial = 1ms;
 constexpr auto last_redial = 1s;
+
+/// sshd makes the socket before it starts the login's first process: that is looked for again.
+constexpr auto login_begins = 1s;
 
 /// An agent may close a connection that was idle for long; one that does so sooner than this, so
 /// many times in a row, hangs up after every answer and is only asked every interval.
@@ -60,8 +61,8 @@ std::string_view name_of(Origin origin) {
     return {};
 }
 
-Candidate::Candidate(EventLoop& loop, const ProbeSettings& settings, SocketFile file,
-                     Origin origin, std::function<void()> on_news)
+Candidate::Candidate(EventLoop& loop, const ProbeSettings& settings, SocketFile file, Origin origin,
+                     std::function<void()> on_news)
     : loop_(loop)
     , settings_(settings)
     , file_(std::move(file))
@@ -103,27 +104,44 @@ void Candidate::begin(AgentConnection connection) {
         MessageStream::Callbacks{.message = [this](const Message& answer) { on_answer(answer); },
                                  .end = [this](MessageStream::End end) { on_end(end); },
                                  .drained = [] {}});
+    if (login_watch_)
+        login_watch_->follow();
     send(next_question());
     sentinel_->start();
 }
 
 void Candidate::watch_listener(pid_t pid) {
     pid_ = pid;
-    is_behind_sshd_ = is_sshd(pid);
     listener_ended_ = {};
     listener_.reset();
-    if (!is_behind_sshd_)
+    login_watch_.reset();
+    if (!is_sshd(pid))
         return;
-    // Without pidfds (Linux before 5.3) the next question finds out. Should the pid be another
-    // process's by now, its end is a false alarm: we ask, and the agent answers.
-    listener_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    login_watch_ = std::make_unique<LoginWatch>(loop_, pid, [this] { on_login_over(); });
+    // Without a pidfd the next question finds out. Should the pid be another process's by now, its
+    // end is a false alarm: we ask, and the agent answers.
+    listener_ = open_process(pid);
     if (!listener_)
         return;
-    listener_ended_ = loop_.on_readable(listener_.get(), [this] {
-        listener_ended_.pause();
-        ask();
-    });
+    listener_ended_ = loop_.on_readable(listener_.get(), [this] { on_listener_end(); });
     listener_ended_.resume();
+}
+
+void Candidate::on_listener_end() {
+    listener_ended_.pause();
+    // The end of the sentinel, where there is one, says the same. Not here: dialling replaces us.
+    if (!is_connected() && state() != AgentState::dead)
+        redial_after(0s);
+}
+
+/// A question that is not answered yet is given up with its connection, and not asked again before
+/// somebody needs to know: either the agent ends now, or ssh is kept for further logins.
+void Candidate::on_login_over() {
+    sentinel_->close();
+    question_ = Question::none;
+    login_is_over_ = true;
+    schedule();
+    on_news_();
 }
 
 void Candidate::dial_failed(const Error& error) {
@@ -137,8 +155,7 @@ void Candidate::dial_failed(const Error& error) {
         back_off();
     } else {
         const bool has_listened = liveness_.last_answer().has_value();
-        const bool may_listen_soon =
-            error.code == ECONNREFUSED && !has_listened && is_young(file_);
+        const bool may_listen_soon = error.code == ECONNREFUSED && !has_listened && is_young(file_);
         // Only somebody's word makes a path worth watching on which nobody listens.
         is_gone_ = !may_listen_soon && (origin_ != Origin::registered || !exists(file_.path));
         die(error.message);
@@ -201,7 +218,7 @@ void Candidate::on_answer(const Message& answer) {
         take_identities(answer);
     if (identities_wanted_)
         ask();
-    else if (is_behind_sshd_)
+    else if (login_watch_ && !login_watch_->follow())
         sentinel_->close();
     schedule();
     on_news_();
@@ -260,11 +277,17 @@ void Candidate::schedule() {
     if (awaits_redial_ || state() == AgentState::dead)
         return;
     if (question_ == Question::none)
-        timer_.start(settings_.interval);
+        timer_.start(until_next_question());
     else if (const std::optional<TimePoint> deadline = liveness_.deadline())
         timer_.start(*deadline - Clock::now());
     else
         timer_.pause();
+}
+
+Duration Candidate::until_next_question() const {
+    if (holds_up_logout() && is_young(file_))
+        return std::min<Duration>(login_begins, settings_.interval);
+    return settings_.interval;
 }
 
 void Candidate::die(std::string reason) {
@@ -288,8 +311,11 @@ void Candidate::tell_change_from(AgentState before) {
 
 Result<UniqueFd> Candidate::connect() {
     Result<AgentConnection> connection = dial_agent(file_.path);
-    if (connection)
+    if (connection) {
+        if (login_watch_)
+            login_watch_->follow();
         return std::move(connection->fd);
+    }
     // The sentinel would hear of it too; who asks first acts first.
     const int code = connection.error().code;
     if (code != EAGAIN && !is_shortage(code) && state() != AgentState::dead)

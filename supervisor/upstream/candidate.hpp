@@ -5,11 +5,13 @@
 #include "supervisor/agent/message_stream.hpp"
 #include "supervisor/upstream/liveness.hpp"
 #include "supervisor/upstream/login.hpp"
+#include "supervisor/upstream/login_watch.hpp"
 #include "supervisor/upstream/socket_file.hpp"
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace livesock {
@@ -27,14 +29,14 @@ enum class Origin {
 /// is there, and never again before it has answered: an agent that sleeps gets one question, whose
 /// answer is the news that it woke.
 ///
-/// The connection for the questions, the sentinel, stays open where it can: its end is news of the
-/// agent's death. Behind sshd it cannot: it is a channel of the login's ssh, which does not end
-/// before all its channels are closed, so that a logout would hang for ever. There it is closed
-/// after every answer, and the news is the end of the sshd process that listens.
+/// The connection for the questions, the sentinel, stays open: its end is news of the agent's
+/// death. Behind sshd it is a channel of the login's ssh, which does not end before all its
+/// channels are closed: the logout would hang for ever. So it is closed, answered or not, when the
+/// login's last process has ended; and where those cannot be followed, after every answer.
 class Candidate {
   public:
-    /// `on_news` is called whenever an answer has come or the state has changed; it must not destroy
-    /// the candidate.
+    /// `on_news` is called whenever an answer has come or the state has changed; it must not
+    /// destroy the candidate.
     Candidate(EventLoop& loop, const ProbeSettings& settings, SocketFile file, Origin origin,
               std::function<void()> on_news);
 
@@ -63,6 +65,15 @@ class Candidate {
     void sign_began() { liveness_.sign_began(); }
     void sign_ended();
 
+    struct News {
+        AgentState former_state;
+        bool login_is_over; ///< connections that are not in use are to be closed
+    };
+    /// What has changed since this was called last.
+    News take_news() {
+        return {std::exchange(told_state_, state()), std::exchange(login_is_over_, false)};
+    }
+
     const std::string& path() const { return file_.path; }
     /// The name it was found by; path() is where that leads.
     const std::string& name() const { return file_.name; }
@@ -81,8 +92,11 @@ class Candidate {
     /// What to call the agent: "10.0.0.5 on pts/3", "ssh-agent (pid 1234)", else its path.
     std::string label() const;
 
-    /// Connections to it are channels of a login's ssh, which cannot end while one is open.
-    bool is_behind_sshd() const { return is_behind_sshd_; }
+    /// An open connection to it keeps a login from ending, and we would not notice: the login is
+    /// over already, or cannot be followed. One that is not in use is to be closed.
+    bool holds_up_logout() const {
+        return login_watch_ != nullptr && !login_watch_->is_following();
+    }
 
     /// Nobody listens at this path and nobody will: the agent may be forgotten.
     bool is_gone() const { return is_gone_; }
@@ -93,6 +107,8 @@ class Candidate {
     void dial();
     void begin(AgentConnection connection);
     void watch_listener(pid_t pid);
+    void on_listener_end();
+    void on_login_over();
     Question next_question() const;
     void dial_failed(const Error& error);
     void send(Question question);
@@ -105,6 +121,7 @@ class Candidate {
     bool is_connected() const { return sentinel_ && sentinel_->is_open(); }
     void on_timer();
     void schedule();
+    Duration until_next_question() const;
     void die(std::string reason);
     void tell_change_from(AgentState before);
 
@@ -117,6 +134,7 @@ class Candidate {
     std::unique_ptr<MessageStream> sentinel_;
     UniqueFd listener_; // pidfd of the sshd process behind the socket
     Watch listener_ended_;
+    std::unique_ptr<LoginWatch> login_watch_; // null unless sshd is behind the socket
     Watch timer_;
     Question question_ = Question::none;
     Duration redial_delay_{};
@@ -126,8 +144,9 @@ class Candidate {
     bool knows_query_ = true;    // else it hangs up on it: ask for identities instead
     bool identities_wanted_ = true;
     bool awaits_redial_ = false; // the timer is set to dial again
-    bool is_behind_sshd_ = false;
     bool is_gone_ = false;
+    bool login_is_over_ = false; // and that has not been told
+    AgentState told_state_ = AgentState::fresh;
     std::vector<Identity> identities_;
     std::string reason_;
     pid_t pid_ = 0;

@@ -62,7 +62,8 @@ Discovery::Discovery(EventLoop& loop, Inotify inotify,
     , read_later_(loop.timer([this] { readable_.resume(); })) {}
 
 Result<std::unique_ptr<Discovery>>
-Discovery::create(EventLoop& loop, const DiscoverySettings& settings, const std::string& home,
+Discovery::create(EventLoop& loop, const DiscoverySettings& settings,
+                  const std::string& home_pattern,
                   std::function<void(const std::string&, Origin)> on_socket) {
     Result<Inotify> inotify = Inotify::create();
     if (!inotify)
@@ -72,9 +73,9 @@ Discovery::create(EventLoop& loop, const DiscoverySettings& settings, const std:
     std::vector<Rule>& rules = discovery->rules_;
     if (settings.forwarded) {
         rules.push_back({PathPattern("/tmp/ssh-*/agent.*"), Origin::forwarded, true});
-        if (home.starts_with('/'))
+        if (home_pattern.starts_with('/'))
             rules.push_back(
-                {PathPattern(home + "/.ssh/agent/s.*.sshd.*"), Origin::forwarded, false});
+                {PathPattern(home_pattern + "/.ssh/agent/s.*.sshd.*"), Origin::forwarded, false});
     }
     for (const std::string& glob : settings.globs)
         rules.push_back({PathPattern(glob), Origin::configured, false});
@@ -193,7 +194,8 @@ void Discovery::appeared(const Place& place, std::string_view name) {
     if (rule.pattern.is_last(place.level)) {
         found_.emplace_back(path, rule.origin);
         work_.start(0s);
-    } else if (rule.pattern.is_literal(place.level) ? is_directory(path) : is_private_directory(path)) {
+    } else if (rule.pattern.is_literal(place.level) ? is_directory(path)
+                                                    : is_private_directory(path)) {
         enter({place.rule, place.level + 1, path, false});
     }
 }

@@ -22,10 +22,11 @@ namespace livesock {
 /// this user and root can write to. All else is passed over in silence.
 class Discovery {
   public:
-    /// `on_socket` is called from the loop for everything that fits a whole pattern; whether it is a
-    /// socket, and whose, is for the callee to find out. Error: no inotify to be had.
+    /// `home_pattern` is a glob(7) pattern that leads to the home directory, empty if there is
+    /// none. `on_socket` is called from the loop for everything that fits a whole pattern; whether
+    /// it is a socket, and whose, is for the callee to find out. Error: no inotify to be had.
     static Result<std::unique_ptr<Discovery>>
-    create(EventLoop& loop, const DiscoverySettings& settings, const std::string& home,
+    create(EventLoop& loop, const DiscoverySettings& settings, const std::string& home_pattern,
            std::function<void(const std::string& path, Origin origin)> on_socket);
 
     /// Whether `path` is of those that are looked for.

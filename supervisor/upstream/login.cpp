@@ -1,14 +1,13 @@
 #include "supervisor/upstream/login.hpp"
 
 #include "supervisor/base/escape.hpp"
-#include "supervisor/base/unique_fd.hpp"
 
 #include <charconv>
 #include <string_view>
-#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace livesock {
@@ -45,16 +44,6 @@ std::optional<int> parse_number(std::string_view text) {
     return number;
 }
 
-std::vector<pid_t> children_of(pid_t parent) {
-    const std::string text = read_file(fmt::format("/proc/{0}/task/{0}/children", parent));
-    std::string_view rest = text;
-    std::vector<pid_t> children;
-    while (!rest.empty() && children.size() < most_children)
-        if (const std::optional<int> pid = parse_number(cut(rest, ' ')))
-            children.push_back(*pid);
-    return children;
-}
-
 } // namespace
 
 std::optional<Login> parse_login(std::string_view environ_bytes) {
@@ -82,6 +71,20 @@ std::optional<Login> login_of(pid_t sshd) {
                 parse_login(read_file(fmt::format("/proc/{}/environ", child))))
             return login;
     return std::nullopt;
+}
+
+std::vector<pid_t> children_of(pid_t parent) {
+    const std::string text = read_file(fmt::format("/proc/{0}/task/{0}/children", parent));
+    std::string_view rest = text;
+    std::vector<pid_t> children;
+    while (!rest.empty() && children.size() < most_children)
+        if (const std::optional<int> pid = parse_number(cut(rest, ' ')))
+            children.push_back(*pid);
+    return children;
+}
+
+UniqueFd open_process(pid_t pid) {
+    return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
 std::string program_of(pid_t pid) {

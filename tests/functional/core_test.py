@@ -1,6 +1,7 @@
 """A login's agent outlives the login: the story that users tell, with real programs."""
 
 import os
+import signal
 import sys
 import unittest
 
@@ -12,6 +13,7 @@ from support.sandbox import HELPERS, SHIM
 from support.waiting import eventually
 
 STATIC_CLIENT = os.path.join(HELPERS, "static_client")
+QUICK_PROBE = '[probe]\ninterval = "50ms"\ntimeout = "100ms"\nhung_after = "200ms"\n'
 QUICKLY = 3.0  # the default proxy.grace is 2 s
 
 
@@ -141,6 +143,27 @@ class FirstLoginTest(Case):
             next_login = self.login(server, self.agent("bob"))
             supervisor.wait_for_live(next_login.auth_sock)
             self.assertEqual(client.comments(), ["bob"])
+
+    def test_an_agent_that_hangs_at_home_does_not_hold_up_the_logout(self):
+        server, laptop = self.sshd(), self.agent("alice")
+        supervisor = self.supervisor(QUICK_PROBE)
+        login = self.login(server, laptop)
+        supervisor.wait_for_live(login.auth_sock)
+        laptop.signal(signal.SIGSTOP)
+        supervisor.wait_for_state(login.auth_sock, "hung", within=5)
+        login.logout(within=5)
+        supervisor.wait_for_state(login.auth_sock, None)
+
+    def test_the_sentinel_is_kept_while_the_login_lasts_and_nobody_waits_for_its_end(self):
+        server = self.sshd()
+        laptop = self.fake_agent("carol")
+        supervisor = self.supervisor(QUICK_PROBE)
+        login = self.login(server, laptop)
+        supervisor.wait_for_live(login.auth_sock)
+        kept = eventually(lambda: laptop.open_connections == 1 and laptop.connects, 5, "one connection to stay")
+        eventually(lambda: len(laptop.requests) > 20, 10, "twenty questions")
+        self.assertEqual(laptop.connects, kept)
+        login.logout(within=5)
 
     def test_two_logins_are_two_agents_and_the_newest_is_used(self):
         server = self.sshd()
