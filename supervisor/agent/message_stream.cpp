@@ -14,10 +14,6 @@ namespace {
 constexpr std::size_t read_size = 32 * 1024;
 char read_buffer[read_size];
 
-bool would_block(int code) {
-    return code == EAGAIN || code == EWOULDBLOCK || code == EINTR;
-}
-
 } // namespace
 
 MessageStream::MessageStream(EventLoop& loop, UniqueFd fd, Callbacks callbacks)
@@ -89,7 +85,11 @@ void MessageStream::watch_hangup() {
 void MessageStream::at_end_of_input() {
     input_ended_ = true;
     readable_.pause();
-    check_hangup();
+    // Where nothing is owed it makes no difference, and most connections end so.
+    if (!held_ && undelivered_.empty() && unwritten_.empty())
+        finish(End::half_closed);
+    else
+        check_hangup();
 }
 
 /// Tells a client that only shut down its writing half from one that is gone, and stays watching.
@@ -150,8 +150,8 @@ void MessageStream::send(std::string_view frame) {
 }
 
 void MessageStream::on_writable() {
-    const ssize_t count = ::send(fd_.get(), unwritten_.data() + written_,
-                                 unwritten_.size() - written_, MSG_NOSIGNAL);
+    const ssize_t count =
+        ::send(fd_.get(), unwritten_.data() + written_, unwritten_.size() - written_, MSG_NOSIGNAL);
     if (count < 0 && would_block(errno))
         return;
     if (count < 0) {

@@ -21,9 +21,10 @@ namespace livesock {
 class MessageStream {
   public:
     enum class End {
-        half_closed, ///< the other end sends nothing more, but still reads
-        gone,        ///< the connection is of no further use; may follow half_closed
-        malformed,   ///< what it sent is not the agent protocol
+        half_closed, ///< the other end sends nothing more, and may still read
+        gone,      ///< the connection is of no further use. Where an answer is owed (the stream is
+                   ///< held, or not drained) this is told at once, also after half_closed.
+        malformed, ///< what it sent is not the agent protocol
     };
     struct Callbacks {
         std::function<void(const Message&)> message; ///< valid for the duration of the call
@@ -37,7 +38,8 @@ class MessageStream {
     void start();
 
     /// Looks at once for what has arrived already; its callbacks come from within this call. A
-    /// client that has just been accepted has often sent its request: one turn of the loop is saved.
+    /// client that has just been accepted has often sent its request: one turn of the loop is
+    /// saved.
     void read_ahead() { receive(); }
 
     /// Writes `frame`, a whole message. Without effect on a stream that is closed.

@@ -16,11 +16,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// So many clients are accepted before those that are connected get their turn.
-constexpr int accepts_per_turn = 32;
-
-/// Descriptors that are left free when clients are accepted: for upstreams of those that are in, for the
-/// control socket, for candidates, for what discovery opens: an eighth, at most these.
+/// Descriptors that are left free when clients are accepted: for upstreams of those that are in,
+/// for the control socket, for candidates, for what discovery opens: an eighth, at most these.
 constexpr std::size_t most_reserved_descriptors = 1024;
 
 /// While we are full, accepting is tried again after this even if nobody has left.
@@ -59,7 +56,7 @@ Proxy::Proxy(EventLoop& loop, AgentPool& agents, ProxySettings settings, UniqueF
     , settings_(settings)
     , listener_(std::move(listener))
     , descriptor_limit_(descriptor_limit())
-    , acceptable_(loop.on_readable(listener_.get(), [this] { accept_some(); }))
+    , acceptable_(loop.on_readable(listener_.get(), [this] { accept_one(); }))
     , accept_again_(loop.timer([this] { resume_accepting(); }))
     , sweep_(loop.on_demand([this] { sweep(); }))
     , stall_timer_(loop.timer([this] { on_stall_timer(); })) {
@@ -86,29 +83,20 @@ bool Proxy::is_full() const {
            sessions_.size() + upstreams_ + reserved >= descriptor_limit_;
 }
 
-void Proxy::accept_some() {
-    for (int i = 0; i < accepts_per_turn; ++i) {
-        if (is_full()) {
-            pause_accepting();
-            return;
-        }
-        if (!accept_one())
-            return;
+/// One a turn: those that are connected get theirs, and no call is spent on finding out that there
+/// is no further one.
+void Proxy::accept_one() {
+    if (is_full()) {
+        pause_accepting();
+        return;
     }
-}
-
-/// Whether there may be more to accept.
-bool Proxy::accept_one() {
     UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (client) {
         serve(std::move(client));
-        return true;
-    }
-    if (is_shortage(errno)) {
+    } else if (is_shortage(errno)) {
         descriptor_limit_ = descriptor_limit();
         pause_accepting();
     }
-    return errno == ECONNABORTED || errno == EINTR;
 }
 
 void Proxy::serve(UniqueFd client) {

@@ -42,8 +42,7 @@ class Proxy final : private SessionHost {
     void request_failed(RequestKind kind, const std::string& cause) override;
     void count_upstream(int change) override;
 
-    void accept_some();
-    bool accept_one();
+    void accept_one();
     void serve(UniqueFd client);
     bool is_full() const;
     void pause_accepting();
@@ -56,7 +55,7 @@ class Proxy final : private SessionHost {
     EventLoop& loop_;
     AgentPool& agents_;
     ProxySettings settings_;
-    UniqueFd listener_; // none after shut_down()
+    UniqueFd listener_;            // none after shut_down()
     std::size_t descriptor_limit_; // RLIMIT_NOFILE, as it was when last looked at
     std::size_t upstreams_ = 0;
     ProxyStatistics statistics_;

@@ -201,10 +201,16 @@ TEST_CASE("an end that shuts down its writing half is told from one that is gone
         talk.stream->send(message_of("answer"));
         CHECK(talk.far.received() == message_of("answer"));
     }
-    SUBCASE("gone") {
+    SUBCASE("gone, while an answer is owed") {
+        talk.stream->hold();
         talk.far.close();
         REQUIRE(talk.run_until_end());
         CHECK(talk.ends == std::vector{End::gone});
+    }
+    SUBCASE("gone, where it makes no difference") {
+        talk.far.close();
+        REQUIRE(talk.run_until_end());
+        CHECK(talk.ends == std::vector{End::half_closed});
     }
     settle(talk.loop);
     CHECK(talk.ends.size() == 1);
@@ -212,9 +218,12 @@ TEST_CASE("an end that shuts down its writing half is told from one that is gone
 
 TEST_CASE("an end that is gone after it was half-closed is told") {
     Conversation talk;
-    SUBCASE("with nothing left to write") {}
-    SUBCASE("while held") { talk.stream->hold(); }
-    SUBCASE("with bytes that it does not read") { fill(*talk.stream); }
+    SUBCASE("while held") {
+        talk.stream->hold();
+    }
+    SUBCASE("with bytes that it does not read") {
+        fill(*talk.stream);
+    }
     talk.far.shut_down_writing();
     REQUIRE(talk.run_until_end());
     settle(talk.loop);
@@ -271,7 +280,7 @@ TEST_CASE("half a message before the end is no message") {
     talk.far.close();
     REQUIRE(talk.run_until_end());
     CHECK(talk.contents == std::vector<std::string>{"whole"});
-    CHECK(talk.ends == std::vector{End::gone});
+    CHECK(talk.ends == std::vector{End::half_closed});
 }
 
 TEST_CASE("what is not the protocol is told once, after the messages before it") {
