@@ -32,7 +32,7 @@ Result<std::string> log_path() {
         const StatusReport report = answer && answer->ok ? read_status(*answer) : StatusReport{};
         if (answer && answer->ok && !report.logs_to_file)
             return Error{"the supervisor logs to its standard error; one started by systemd: see "
-                         "'journalctl --user -u livesock'"};
+                         "'journalctl --user -u livesockd'"};
         return report.log_path.value_or(client->directory() + '/' + log_name);
     }
     const Result<std::vector<std::string>> choices = directory_choices(directory_inputs());

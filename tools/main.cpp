@@ -206,7 +206,8 @@ int run_words(int argc, char** argv) {
     const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
     try {
         const int status = CommandLine(part_words(words)).execute();
-        if (std::fflush(stdout) == 0)
+        // What std::cout has flushed, and failed to, is told by the error indicator alone.
+        if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0)
             return status;
         return complain(system_error("cannot write to standard output", errno), exit_no);
     } catch (const std::exception& error) { // no memory, or standard output cannot be written

@@ -5,6 +5,18 @@
 namespace livesock {
 namespace {
 
+/// Whether a character that is valid otherwise makes text look like another: it changes the writing
+/// direction, has no width, or ends a line (Unicode Standard Annex 9; U+061C, U+200B to U+200F,
+/// U+2028 to U+202E, U+2060 to U+206F, U+FEFF).
+bool reorders(std::string_view character) {
+    const auto within = [&](std::string_view first, std::string_view last) {
+        return character >= first && character <= last && character.size() == first.size();
+    };
+    return character == "\xd8\x9c" || within("\xe2\x80\x8b", "\xe2\x80\x8f") ||
+           within("\xe2\x80\xa8", "\xe2\x80\xae") || within("\xe2\x81\xa0", "\xe2\x81\xaf") ||
+           character == "\xef\xbb\xbf";
+}
+
 /// The length of the printable UTF-8 character at the start of `text`, 0 if there is none.
 /// Overlong forms, surrogates and the C1 controls (which terminals obey) count as none.
 std::size_t printable_prefix(std::string_view text) {
@@ -22,7 +34,7 @@ std::size_t printable_prefix(std::string_view text) {
     const bool refused = (first == 0xc2 && second < 0xa0) || (first == 0xe0 && second < 0xa0) ||
                          (first == 0xed && second >= 0xa0) || (first == 0xf0 && second < 0x90) ||
                          (first == 0xf4 && second >= 0x90);
-    return refused ? 0 : length;
+    return refused || reorders(text.substr(0, length)) ? 0 : length;
 }
 
 } // namespace

@@ -7,8 +7,9 @@
 namespace livesock {
 
 /// `text` with every control character, backslash and byte that is not valid UTF-8 written as
-/// \n, \t, \\ or \xNN, so that it can neither end a log line nor drive a terminal. What is longer
-/// than `limit` bytes is cut and ends in "...".
+/// \n, \t, \\ or \xNN, so that it can neither end a log line nor drive a terminal; so are
+/// characters that change the writing direction, which would make it look like another. What is
+/// longer than `limit` bytes is cut and ends in "...".
 [[nodiscard]] std::string escaped(std::string_view text, std::size_t limit = 512);
 
 } // namespace livesock

@@ -32,6 +32,11 @@ std::string without_trailing_slashes(std::string path) {
     return path;
 }
 
+/// Whether it says of a place that nothing can be made there, by us.
+bool is_not_writable(int code) {
+    return code == EROFS || code == EACCES || code == ENOENT;
+}
+
 Result<void> make_parents(const std::string& path) {
     for (std::size_t slash = path.find('/', 1); slash != std::string::npos;
          slash = path.find('/', slash + 1)) {
@@ -118,11 +123,16 @@ Result<UniqueFd> open_private_directory(const std::string& path) {
                      EPERM};
     // Not 07777: in a set-group-ID directory mkdir(2) sets that bit, and chmod(1) does not clear
     // it.
+    if ((status.st_mode & S_ISVTX) != 0 || path == "/")
+        return Error{fmt::format("'{0}' is shared with others: set {1} to a directory of your own, "
+                                 "such as '{0}/livesock'",
+                                 path == "/" ? "" : path, directory_variable),
+                     EPERM};
     if ((status.st_mode & 0777) != S_IRWXU)
         return Error{
             fmt::format("'{0}' has mode {1:04o}, expected 0700, yours alone: chmod 700 '{0}'", path,
                         status.st_mode & 0777),
-            EACCES};
+            EPERM};
     return fd;
 }
 
@@ -133,7 +143,7 @@ Result<RuntimeDir> RuntimeDir::make(const std::string& path) {
         return system_error(fmt::format("cannot make the directory '{}'", path), errno);
     const Result<UniqueFd> checked = open_private_directory(path);
     if (!checked)
-        return checked.error();
+        return Error{checked.error().message, EPERM};
     return RuntimeDir(path);
 }
 
@@ -153,11 +163,11 @@ Result<SupervisorLock> SupervisorLock::acquire(const RuntimeDir& directory) {
                                 : fmt::format("already running, pid {}", std::atoi(holder)),
                      code};
     }
-    // For the message above only: the lock is what counts, it ends with its holder.
+    // For the message above only, and not worth a failure on a full disk: the lock is what counts,
+    // it ends with its holder.
     const std::string pid = fmt::format("{}\n", ::getpid());
-    if (::ftruncate(fd.get(), 0) != 0 ||
-        ::pwrite(fd.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))
-        return system_error(fmt::format("cannot write to '{}'", path), errno);
+    if (::ftruncate(fd.get(), 0) == 0) [[maybe_unused]]
+        const ssize_t written = ::pwrite(fd.get(), pid.data(), pid.size(), 0);
     return SupervisorLock(std::move(fd));
 }
 
@@ -165,17 +175,21 @@ bool SupervisorLock::is_lock_of(const RuntimeDir& directory) const {
     struct stat held {};
     struct stat named {};
     return ::fstat(fd_.get(), &held) == 0 &&
-           ::stat(directory.entry(lock_name).c_str(), &named) == 0 &&
-           held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+           ::stat(directory.entry(lock_name).c_str(), &named) == 0 && held.st_dev == named.st_dev &&
+           held.st_ino == named.st_ino;
 }
 
-Result<ClaimedDir> claim_first(const std::vector<std::string>& choices) {
+Result<ClaimedDir> claim_first(const std::vector<std::string>& choices, std::string_view named) {
     Error last{"there is no place for the runtime directory: set LIVESOCK_DIR to a directory of "
                "your own with a path of at most 90 bytes"};
     for (const std::string& path : choices) {
         Result<RuntimeDir> directory = RuntimeDir::make(path);
-        if (!directory)
+        if (!directory && (path == named || !is_not_writable(directory.error().code)))
             return directory.error();
+        if (!directory) {
+            last = directory.error();
+            continue;
+        }
         Result<SupervisorLock> lock = SupervisorLock::acquire(*directory);
         if (!lock)
             return lock.error();

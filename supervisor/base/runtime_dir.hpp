@@ -5,6 +5,7 @@
 #include "supervisor/base/unique_fd.hpp"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sys/types.h>
@@ -42,7 +43,8 @@ struct DirectoryInputs {
 /// The runtime directory of a supervisor: it exists and is private.
 class RuntimeDir {
   public:
-    /// Makes `path` and its parents (mode 0700) where they are missing and checks it.
+    /// Makes `path` and its parents (mode 0700) where they are missing and checks it. Error::code
+    /// is EPERM for what is refused, else the errno of mkdir(2).
     static Result<RuntimeDir> make(const std::string& path);
 
     const std::string& path() const { return path_; }
@@ -79,8 +81,10 @@ struct ClaimedDir {
     SupervisorLock lock;
 };
 
-/// The first of `choices` whose file system takes sockets. Only that leads on to the next: a
-/// directory that is refused for its owner or mode, or has its supervisor already, is the error.
-[[nodiscard]] Result<ClaimedDir> claim_first(const std::vector<std::string>& choices);
+/// The first of `choices` that can be made and whose file system takes sockets. Only that leads on
+/// to the next: a directory that is refused for its owner or mode, or has its supervisor already,
+/// is the error; so is one that cannot be made if it is the one that the user has `named`.
+[[nodiscard]] Result<ClaimedDir> claim_first(const std::vector<std::string>& choices,
+                                             std::string_view named = {});
 
 } // namespace livesock

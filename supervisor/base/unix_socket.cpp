@@ -67,6 +67,10 @@ bool is_shortage(int code) {
     return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
 }
 
+bool would_block(int code) {
+    return code == EAGAIN || code == EWOULDBLOCK || code == EINTR;
+}
+
 Result<UniqueFd> listen_at(const std::string& path) {
     const std::string temporary = path + ".new";
     if (const int code = refusal_of(path.empty() ? path : temporary); code != 0)

@@ -29,6 +29,9 @@ inline constexpr std::size_t longest_socket_path = 107;
 /// is ours or the machine's, and says nothing about the other end.
 [[nodiscard]] bool is_shortage(int code);
 
+/// Whether the errno `code` of a call on a non-blocking socket only says "not now".
+[[nodiscard]] bool would_block(int code);
+
 /// Listens at `path` with mode 0600 from the first moment, in place of whatever name was there:
 /// the socket is made under a temporary name beside it and renamed over it, so that `path` never
 /// leads nowhere. Callers see to it (RuntimeDir's lock) that no live listener is replaced.

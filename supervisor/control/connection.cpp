@@ -9,14 +9,6 @@
 
 namespace livesock {
 
-namespace {
-
-bool would_block(int code) {
-    return code == EAGAIN || code == EINTR;
-}
-
-} // namespace
-
 ControlConnection::ControlConnection(EventLoop& loop, UniqueFd fd, Callbacks callbacks)
     : fd_(std::move(fd))
     , callbacks_(std::move(callbacks))

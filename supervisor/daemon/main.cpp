@@ -94,15 +94,19 @@ std::optional<int> read_words(int argc, char** argv, Words& words) {
     return wrong_words;
 }
 
+/// A daemon's working directory is "/".
+std::string absolute(const std::string& path) {
+    std::error_code none;
+    return path.empty() ? path : std::filesystem::absolute(path, none).string();
+}
+
 void find_config(SupervisorOptions& options) {
     if (options.config_path.empty())
         options.config_path = environment("LIVESOCK_CONFIG");
     options.config_must_exist = !options.config_path.empty();
     if (options.config_path.empty())
         options.config_path = default_config_path();
-    // It is read again at every reload, and a daemon's working directory is "/".
-    std::error_code none;
-    options.config_path = std::filesystem::absolute(options.config_path, none).string();
+    options.config_path = absolute(options.config_path);
 }
 
 int check_config(const SupervisorOptions& options) {
@@ -116,11 +120,12 @@ int check_config(const SupervisorOptions& options) {
 Result<std::unique_ptr<Supervisor>> start(const Words& words) {
     DirectoryInputs inputs = directory_inputs();
     if (!words.directory.empty())
-        inputs.livesock_dir = words.directory;
+        inputs.livesock_dir = absolute(words.directory);
     const Result<std::vector<std::string>> choices = directory_choices(inputs);
     if (!choices)
         return choices.error();
-    Result<ClaimedDir> claimed = claim_first(*choices);
+    Result<ClaimedDir> claimed =
+        claim_first(*choices, inputs.livesock_dir.empty() ? std::string() : choices->front());
     if (!claimed)
         return claimed.error();
     const RuntimeDir& directory = claimed->directory;
@@ -133,8 +138,8 @@ Result<std::unique_ptr<Supervisor>> start(const Words& words) {
     }
     if (const std::string preferred = preferred_directory(inputs);
         !preferred.empty() && directory.path() != preferred)
-        log::warning("'{}' cannot hold sockets (its path is too long, or its file system takes "
-                     "none): the runtime directory is '{}'",
+        log::warning("'{}' cannot be made, or cannot hold sockets (its path is too long, or its "
+                     "file system takes none): the runtime directory is '{}'",
                      preferred, directory.path());
     return Supervisor::create(std::move(*claimed), std::move(options));
 }

@@ -20,6 +20,18 @@ TEST_CASE("what ends a line or drives a terminal is written out") {
     CHECK(escaped("\x9b") == "\\x9b");
 }
 
+TEST_CASE("what makes text look like another is written out") {
+    for (const char* text :
+         {"\xd8\x9c", "\xe2\x80\x8b", "\xe2\x80\x8f", "\xe2\x80\xa8", "\xe2\x80\xae",
+          "\xe2\x81\xa0", "\xe2\x81\xa6", "\xe2\x81\xaf", "\xef\xbb\xbf"})
+        CHECK(escaped(text).starts_with("\\x"));
+    CHECK(escaped("a\xe2\x80\xae"
+                  "b") == "a\\xe2\\x80\\xaeb");
+    for (const char* text : {"\xd8\x9b", "\xe2\x80\x8a", "\xe2\x80\x90", "\xe2\x80\xa7",
+                             "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe2\x81\xb0", "\xef\xbb\xbe"})
+        CHECK(escaped(text) == text);
+}
+
 TEST_CASE("bytes that are not UTF-8 are written out, one by one") {
     SUBCASE("truncated") {
         CHECK(escaped("a\xc3") == "a\\xc3");

@@ -102,13 +102,23 @@ TEST_CASE("a private directory is opened") {
 
 TEST_CASE("a directory that others can enter is refused, with the remedy") {
     const TempDir directory;
-    for (const mode_t mode : {0701U, 0710U, 0770U, 0755U, 0777U, 01777U, 0600U, 04711U}) {
+    for (const mode_t mode : {0701U, 0710U, 0770U, 0755U, 0777U, 0600U, 04711U}) {
         REQUIRE(::chmod(directory.path().c_str(), mode) == 0);
         const Result<UniqueFd> opened = open_private_directory(directory.path());
         REQUIRE_FALSE(opened);
-        CHECK(opened.error().code == EACCES);
+        CHECK(opened.error().code == EPERM);
         CHECK(contains(opened.error().message, "chmod 700 '" + directory.path() + "'"));
     }
+}
+
+TEST_CASE("a directory that is everybody's is refused, and its mode left alone") {
+    const TempDir directory;
+    REQUIRE(::chmod(directory.path().c_str(), 01777) == 0);
+    const Result<UniqueFd> opened = open_private_directory(directory.path());
+    REQUIRE_FALSE(opened);
+    CHECK(contains(opened.error().message, "such as '" + directory.path() + "/livesock'"));
+    if (::geteuid() == 0)
+        CHECK(contains(open_private_directory("/").error().message, "such as '/livesock'"));
 }
 
 TEST_CASE("a group that is inherited lets nobody in") {
@@ -174,8 +184,19 @@ TEST_CASE("a directory that is refused is not passed over for the next") {
     REQUIRE(::chmod(open_to_all.c_str(), 0755) == 0);
     const Result<ClaimedDir> claimed = claim_first({open_to_all, directory.entry("next")});
     REQUIRE_FALSE(claimed);
-    CHECK(claimed.error().code == EACCES);
+    CHECK(claimed.error().code == EPERM);
     CHECK_FALSE(std::filesystem::exists(directory.entry("next")));
+}
+
+TEST_CASE("where a directory cannot be made the next is taken, unless the user has named it") {
+    const TempDir directory;
+    REQUIRE(::symlink("nowhere/at/all", directory.entry("home").c_str()) == 0);
+    const std::vector<std::string> choices{directory.entry("home/state"), directory.entry("next")};
+    CHECK(claim_first(choices, choices[0]).error().code == ENOENT);
+    CHECK_FALSE(std::filesystem::exists(choices[1]));
+    const Result<ClaimedDir> claimed = claim_first(choices);
+    REQUIRE(claimed);
+    CHECK(claimed->directory.path() == choices[1]);
 }
 
 TEST_CASE("the first directory that takes sockets is claimed, and is left tidy") {
