@@ -223,7 +223,9 @@ constexpr Key<ProxySettings> proxy_keys[] = {
     {"grace", duration<&ProxySettings::grace, 0>},
     {"list_timeout", duration<&ProxySettings::list_timeout, 1>},
     {"sign_timeout", duration<&ProxySettings::sign_timeout, 1>},
+    {"upstream_idle", duration<&ProxySettings::upstream_idle, 1>},
     {"max_clients", whole_number<&ProxySettings::max_clients, 1, 1'000'000>},
+    {"max_upstreams", whole_number<&ProxySettings::max_upstreams, 2, 1'000'000>},
 };
 
 constexpr Key<Config> log_keys[] = {

@@ -96,6 +96,7 @@ Result<void> Supervisor::discover(const DiscoverySettings& settings) {
 void Supervisor::apply(const Config& config) {
     log::set_level(options_.log_level.value_or(config.log_level));
     agents_.apply(config.probe);
+    agents_.limit_upstreams(config.proxy.max_upstreams);
     proxy_->apply(config.proxy);
 }
 

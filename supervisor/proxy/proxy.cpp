@@ -59,6 +59,7 @@ Proxy::Proxy(EventLoop& loop, AgentPool& agents, ProxySettings settings, UniqueF
     , acceptable_(loop.on_readable(listener_.get(), [this] { accept_one(); }))
     , accept_again_(loop.timer([this] { resume_accepting(); }))
     , sweep_(loop.on_demand([this] { sweep(); }))
+    , give_turns_(loop.on_demand([this] { give_turns(); }))
     , stall_timer_(loop.timer([this] { on_stall_timer(); })) {
     acceptable_.resume();
     agents_.on_change([this] { on_agents_changed(); });
@@ -109,7 +110,7 @@ void Proxy::serve(UniqueFd client) {
         return;
     }
     SessionHost& host = *this;
-    auto session = std::make_unique<Session>(host, std::move(client));
+    auto session = std::make_unique<Session>(host, std::move(client), peer->pid);
     Session& serving = *session;
     sessions_.emplace(&serving, std::move(session));
     most_sessions_ = std::max(most_sessions_, sessions_.size());
@@ -161,8 +162,54 @@ void Proxy::on_stall_timer() {
     stall_timer_.start(stall_interval);
 }
 
-void Proxy::count_upstream(int change) {
-    upstreams_ += static_cast<std::size_t>(change);
+bool Proxy::has_turn(Session& session, Candidate& agent) {
+    const Session* const next = turns_.next(agent.id());
+    const bool is_next = next == nullptr || next == &session;
+    if (is_next && (agent.has_room() || make_room(agent))) {
+        turns_.leave(session);
+        return true;
+    }
+    turns_.wait(session, agent.id());
+    return false;
+}
+
+/// Takes a connection that is not in use from another client: the one that has been idle for
+/// longest, one that is bound only if all are.
+bool Proxy::make_room(Candidate& agent) {
+    Session* best = nullptr;
+    std::pair<bool, TimePoint> best_rank;
+    for (const auto& [session, owner] : sessions_) {
+        const std::optional<TimePoint> since = session->keeps_idle(agent.id());
+        if (!since)
+            continue;
+        const std::pair rank(session->is_bound(), *since);
+        if (best == nullptr || rank < best_rank) {
+            best = session;
+            best_rank = rank;
+        }
+    }
+    if (best != nullptr)
+        best->give_back();
+    return agent.has_room();
+}
+
+void Proxy::upstream_closed(std::uint64_t agent) {
+    --upstreams_;
+    if (Candidate* const candidate = agents_.find(agent))
+        candidate->disconnected();
+    give_turns_.trigger();
+}
+
+void Proxy::give_turns() {
+    for (const std::uint64_t agent : turns_.agents())
+        while (Session* const next = turns_.next(agent)) {
+            const Candidate* const candidate = agents_.find(agent);
+            if (candidate != nullptr && !candidate->has_room())
+                break;
+            next->on_turn();
+            if (turns_.next(agent) == next)
+                break;
+        }
 }
 
 bool Proxy::may_tell_failure() {
@@ -180,10 +227,12 @@ void Proxy::client_refused(const std::string& cause) {
         log::warning("a client is disconnected: {}", cause);
 }
 
-void Proxy::request_failed(RequestKind kind, const std::string& cause) {
+void Proxy::request_failed(FailedRequest request) {
     ++statistics_.failed;
     if (may_tell_failure())
-        log::warning("a {} request is answered with a failure: {}", name_of(kind), cause);
+        log::warning("a {} request is answered with a failure: {}", name_of(request.kind),
+                     request.cause);
+    failures_.add(std::move(request));
 }
 
 } // namespace livesock

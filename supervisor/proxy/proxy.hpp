@@ -3,6 +3,7 @@
 
 #include "supervisor/base/unique_fd.hpp"
 #include "supervisor/proxy/session.hpp"
+#include "supervisor/proxy/turns.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -31,6 +32,7 @@ class Proxy final : private SessionHost {
 
     std::size_t clients() const { return sessions_.size(); }
     const ProxyStatistics& statistics() const { return statistics_; }
+    const FailureLog& failures() const { return failures_; }
 
   private:
     EventLoop& loop() override { return loop_; }
@@ -39,8 +41,12 @@ class Proxy final : private SessionHost {
     void session_closed(Session& session) override;
     void client_refused(const std::string& cause) override;
     void request_answered() override { ++statistics_.answered; }
-    void request_failed(RequestKind kind, const std::string& cause) override;
-    void count_upstream(int change) override;
+    void request_failed(FailedRequest request) override;
+    bool has_turn(Session& session, Candidate& agent) override;
+    bool is_awaited(std::uint64_t agent) override { return turns_.next(agent) != nullptr; }
+    void leave_queue(Session& session) override { turns_.leave(session); }
+    void upstream_opened() override { ++upstreams_; }
+    void upstream_closed(std::uint64_t agent) override;
 
     void accept_one();
     void serve(UniqueFd client);
@@ -50,6 +56,8 @@ class Proxy final : private SessionHost {
     void on_agents_changed();
     void on_stall_timer();
     void sweep();
+    bool make_room(Candidate& agent);
+    void give_turns();
     bool may_tell_failure();
 
     EventLoop& loop_;
@@ -59,17 +67,22 @@ class Proxy final : private SessionHost {
     std::size_t descriptor_limit_; // RLIMIT_NOFILE, as it was when last looked at
     std::size_t upstreams_ = 0;
     ProxyStatistics statistics_;
+    FailureLog failures_;
+    Turns turns_;
 
-    std::unordered_map<Session*, std::unique_ptr<Session>> sessions_;
     std::vector<Session*> closed_;
     std::size_t most_sessions_ = 0; // since memory was last given back
     Watch acceptable_;
     Watch accept_again_;
     Watch sweep_;
+    Watch give_turns_;
     Watch stall_timer_;
     std::optional<TimePoint> pause_told_at_;
     std::optional<TimePoint> failure_told_at_;
     std::uint64_t failures_untold_ = 0;
+
+    // The first to go: until they have gone, they use what stands above.
+    std::unordered_map<Session*, std::unique_ptr<Session>> sessions_;
 };
 
 } // namespace livesock

@@ -39,14 +39,16 @@ bool is_fit(const Candidate* agent) {
 
 } // namespace
 
-Session::Session(SessionHost& host, UniqueFd client)
+Session::Session(SessionHost& host, UniqueFd client, pid_t pid)
     : host_(host)
     , client_(host.loop(), std::move(client),
               {.message = [this](const Message& request) { on_request(request); },
                .end = [this](MessageStream::End end) { on_client_end(end); },
-               .drained = [this] { on_client_drained(); }}) {}
+               .drained = [this] { on_client_drained(); }})
+    , client_pid_(pid) {}
 
 Session::~Session() {
+    leave_queue();
     end_sign();
     drop_upstream();
 }
@@ -67,6 +69,8 @@ void Session::on_request(const Message& request) {
     dials_ = 0;
     tried_.clear();
     cause_.clear();
+    log_.clear();
+    came_at_ = Clock::now();
     if (!timer_)
         timer_ = host_.loop().timer([this] { on_timer(); });
     upstream_was_kept_ = upstream_ != nullptr;
@@ -95,15 +99,28 @@ void Session::on_client_drained() {
 void Session::answer(std::string_view frame) {
     client_.send(frame);
     state_ = State::idle;
-    timer_.pause();
-    if (const Candidate* const agent = upstream_agent();
-        upstream_ && agent && agent->holds_up_logout())
-        timer_.start(longest_idle_channel);
+    limit_idleness();
     request_.clear();
     if (request_.capacity() > kept_capacity)
         request_.shrink_to_fit();
     if (client_.is_drained())
         await_request();
+}
+
+/// Gives the connection to the agent back, or sees to it that it will be if it is not used. One
+/// that is bound is kept, unless somebody waits: another would have to be bound first.
+void Session::limit_idleness() {
+    timer_.pause();
+    came_at_ = Clock::now();
+    const Candidate* const agent = upstream_ ? upstream_agent() : nullptr;
+    if (agent == nullptr)
+        return;
+    if (host_.is_awaited(upstream_id_))
+        drop_upstream();
+    else if (agent->holds_up_logout())
+        timer_.start(longest_idle_channel);
+    else if (!is_bound())
+        timer_.start(host_.settings().upstream_idle);
 }
 
 /// Nothing is owed to the client: the next request may come, if one can.
@@ -115,7 +132,14 @@ void Session::await_request() {
 }
 
 void Session::fail(const std::string& cause) {
-    host_.request_failed(kind_, cause);
+    leave_queue();
+    host_.request_failed({.kind = kind_,
+                          .at = std::chrono::system_clock::now(),
+                          .pid = client_pid_,
+                          .program = client_pid_ != 0 ? program_of(client_pid_) : std::string(),
+                          .cause = cause,
+                          .waited = Clock::now() - came_at_,
+                          .attempts = std::move(log_)});
     note_binding(false);
     // A conversation that went wrong is not gone on with.
     drop_upstream();
@@ -139,6 +163,7 @@ void Session::on_shutdown() {
 
 void Session::close() {
     state_ = State::closed;
+    leave_queue();
     end_sign();
     drop_upstream();
     timer_.pause();
@@ -163,19 +188,27 @@ void Session::seek() {
             tried_.push_back(agent->path());
             continue;
         }
-        Result<UniqueFd> fd = agent->connect();
-        if (fd) {
-            open_upstream(*agent, std::move(*fd));
+        if (!host_.has_turn(*this, *agent)) {
+            wait_for_turn(*agent);
             return;
         }
-        cause_ = fd.error().message;
-        const bool may_pass = fd.error().code == EAGAIN || is_shortage(fd.error().code);
+        waits_for_turn_ = false;
+        Result<Candidate::Upstream> upstream = agent->connect();
+        if (upstream) {
+            open_upstream(*agent, std::move(*upstream));
+            return;
+        }
+        cause_ = upstream.error().message;
+        note_attempt(*agent, cause_);
+        const int code = upstream.error().code;
+        const bool may_pass = code == EAGAIN || is_shortage(code);
         if (may_pass && ++dials_ < most_dials) {
             wait_to_seek(first_dial_pause * (1 << (dials_ - 1)));
             return;
         }
         tried_.push_back(agent->path());
     }
+    leave_queue();
     if (cause_.empty())
         cause_ = "no agent is live: log in with ssh -A, or see livesock status";
     wait_to_seek(deadline_ - Clock::now());
@@ -186,16 +219,37 @@ void Session::wait_to_seek(Duration delay) {
     timer_.start(std::min<Duration>(delay, deadline_ - Clock::now()));
 }
 
-void Session::open_upstream(Candidate& agent, UniqueFd fd) {
+/// All connections that the agent may see are in use: as long as it would take for an answer.
+void Session::wait_for_turn(const Candidate& agent) {
+    if (!std::exchange(waits_for_turn_, true)) {
+        deadline_ = std::max(deadline_, Clock::now() + answer_timeout());
+        cause_ = fmt::format("all connections to the agent of {} were in use (proxy.max_upstreams)",
+                             agent.label());
+    }
+    wait_to_seek(deadline_ - Clock::now());
+}
+
+void Session::leave_queue() {
+    if (std::exchange(waits_for_turn_, false))
+        host_.leave_queue(*this);
+}
+
+void Session::on_turn() {
+    if (state_ == State::seeking)
+        seek();
+}
+
+void Session::open_upstream(Candidate& agent, Candidate::Upstream upstream) {
     upstream_ = std::make_unique<MessageStream>(
-        host_.loop(), std::move(fd),
+        host_.loop(), std::move(upstream.fd),
         MessageStream::Callbacks{
             .message = [this](const Message& message) { on_upstream_message(message); },
             .end = [this](MessageStream::End) { on_upstream_end(); },
             .drained = [] {}});
-    host_.count_upstream(1);
+    host_.upstream_opened();
     upstream_path_ = agent.path();
-    upstream_was_kept_ = false;
+    upstream_id_ = agent.id();
+    upstream_was_kept_ = upstream.was_spare;
     bindings_done_ = 0;
     use_upstream();
     upstream_->start();
@@ -214,8 +268,12 @@ void Session::use_upstream() {
         is_signing_ = true;
     }
     upstream_->send(request_);
+    expect_answer(answer_timeout());
+}
+
+Duration Session::answer_timeout() const {
     const bool waits_for_person = kind_ == RequestKind::sign || kind_ == RequestKind::other;
-    expect_answer(waits_for_person ? host_.settings().sign_timeout : host_.settings().list_timeout);
+    return waits_for_person ? host_.settings().sign_timeout : host_.settings().list_timeout;
 }
 
 void Session::expect_answer(Duration timeout) {
@@ -273,6 +331,7 @@ void Session::on_upstream_message(const Message& message) {
 void Session::on_binding_answer(const Message& answer) {
     const bool is_accepted = answer.type() == MessageType::success;
     if (bindings_[bindings_done_].was_accepted && !is_accepted) {
+        note_attempt("it refused this client's session-bind");
         fail(fmt::format("the agent of {} refused this client's session-bind", upstream_label()));
         return;
     }
@@ -318,9 +377,10 @@ void Session::on_upstream_end() {
     attempt_failed("it closed the connection", host_.settings().grace, is_worth_another_try);
 }
 
-void Session::attempt_failed(const std::string& cause, Duration grace, bool agent_may_serve) {
+void Session::attempt_failed(const std::string& outcome, Duration grace, bool agent_may_serve) {
     ++attempts_;
-    cause_ = fmt::format("the agent of {} was asked: {}", upstream_label(), cause);
+    cause_ = fmt::format("the agent of {} was asked: {}", upstream_label(), outcome);
+    note_attempt(outcome);
     if (!agent_may_serve)
         tried_.push_back(upstream_path_);
     end_sign();
@@ -373,7 +433,25 @@ bool Session::is_best(const Candidate* agent) const {
 }
 
 Candidate* Session::upstream_agent() const {
-    return host_.agents().find(upstream_path_);
+    return host_.agents().find(upstream_id_);
+}
+
+std::optional<TimePoint> Session::keeps_idle(std::uint64_t agent) const {
+    const bool keeps = state_ == State::idle && upstream_ && upstream_id_ == agent;
+    return keeps ? std::optional(came_at_) : std::nullopt;
+}
+
+/// At the agent of the present upstream.
+void Session::note_attempt(const std::string& outcome) {
+    if (const Candidate* const agent = upstream_agent())
+        note_attempt(*agent, outcome);
+    else
+        log_.push_back({upstream_path_, escaped(upstream_path_), AgentState::dead, outcome,
+                        Clock::now() - came_at_});
+}
+
+void Session::note_attempt(const Candidate& agent, const std::string& outcome) {
+    log_.push_back({agent.path(), agent.label(), agent.state(), outcome, Clock::now() - came_at_});
 }
 
 std::string Session::upstream_label() const {
@@ -392,7 +470,7 @@ void Session::drop_upstream() {
     if (!upstream_)
         return;
     upstream_->close();
-    host_.count_upstream(-1);
+    host_.upstream_closed(upstream_id_);
     retired_.push_back(std::move(upstream_));
 }
 

@@ -4,8 +4,10 @@
 #include "supervisor/agent/message_stream.hpp"
 #include "supervisor/proxy/settings.hpp"
 #include "supervisor/upstream/agent_pool.hpp"
+#include "supervisor/upstream/failure_log.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,10 +27,18 @@ class SessionHost {
     /// A client broke the protocol and is closed: `cause` is a sentence for the log.
     virtual void client_refused(const std::string& cause) = 0;
     virtual void request_answered() = 0;
-    /// The client got SSH_AGENT_FAILURE from us: `cause` is a sentence for the log.
-    virtual void request_failed(RequestKind kind, const std::string& cause) = 0;
-    /// A connection to an agent was opened (1) or closed (-1).
-    virtual void count_upstream(int change) = 0;
+    /// The client got SSH_AGENT_FAILURE from us.
+    virtual void request_failed(FailedRequest request) = 0;
+    /// Whether `session` may connect to `agent` now. If not it is in the agent's queue, and
+    /// Session::on_turn() is called when it is next and there is room.
+    virtual bool has_turn(Session& session, Candidate& agent) = 0;
+    /// Whether somebody waits for room at the candidate with the id `agent`.
+    virtual bool is_awaited(std::uint64_t agent) = 0;
+    /// `session` waits for no agent's room any more.
+    virtual void leave_queue(Session& session) = 0;
+    virtual void upstream_opened() = 0;
+    /// The connection to the candidate with the id `agent` was closed.
+    virtual void upstream_closed(std::uint64_t agent) = 0;
 
   protected:
     ~SessionHost() = default;
@@ -40,7 +50,8 @@ class SessionHost {
 /// first. Every request is answered, if need be with SSH_AGENT_FAILURE.
 class Session {
   public:
-    Session(SessionHost& host, UniqueFd client);
+    /// `pid`: the client's, 0 if it is not known.
+    Session(SessionHost& host, UniqueFd client, pid_t pid);
     ~Session();
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
@@ -50,6 +61,16 @@ class Session {
 
     /// An agent, or the choice among them, has changed.
     void on_agents_changed();
+
+    /// There may be room at the agent for which this session waits.
+    void on_turn();
+
+    /// Since when it has kept a connection to the candidate with the id `agent` without a request
+    /// on it; nothing if it does not.
+    std::optional<TimePoint> keeps_idle(std::uint64_t agent) const;
+    bool is_bound() const { return !bindings_.empty(); }
+    /// Gives up the connection that is kept without a request on it: the next one opens another.
+    void give_back() { drop_upstream(); }
 
     /// The proxy ends: a request that is not answered yet gets SSH_AGENT_FAILURE.
     void on_shutdown();
@@ -67,7 +88,8 @@ class Session {
         asking,  ///< the upstream has the request
         closed,  ///< over; the owner destroys this
     };
-    /// A session-bind message of this client; it must fare with each agent as it did with the first.
+    /// A session-bind message of this client; it must fare with each agent as it did with the
+    /// first.
     struct Binding {
         std::string frame;
         bool was_accepted = false;
@@ -77,6 +99,7 @@ class Session {
     void on_client_end(MessageStream::End end);
     void on_client_drained();
     void answer(std::string_view frame);
+    void limit_idleness();
     void await_request();
     void fail(const std::string& cause);
     void close();
@@ -84,7 +107,10 @@ class Session {
     void begin_to_seek(Duration grace);
     void seek();
     void wait_to_seek(Duration delay);
-    void open_upstream(Candidate& agent, UniqueFd fd);
+    void wait_for_turn(const Candidate& agent);
+    void leave_queue();
+    void open_upstream(Candidate& agent, Candidate::Upstream upstream);
+    Duration answer_timeout() const;
     void use_upstream();
     void expect_answer(Duration timeout);
     void on_timer();
@@ -95,7 +121,9 @@ class Session {
     void note_binding(bool was_accepted);
     void note_answer(Candidate& agent, const Message& message);
     void on_upstream_end();
-    void attempt_failed(const std::string& cause, Duration grace, bool agent_may_serve = false);
+    void attempt_failed(const std::string& outcome, Duration grace, bool agent_may_serve = false);
+    void note_attempt(const std::string& outcome);
+    void note_attempt(const Candidate& agent, const std::string& outcome);
     void end_sign();
     void drop_upstream();
     bool is_best(const Candidate* agent) const;
@@ -106,6 +134,7 @@ class Session {
     SessionHost& host_;
     State state_ = State::idle;
     MessageStream client_;
+    pid_t client_pid_;
     bool client_half_closed_ = false;
 
     std::string request_; // the frame; empty while idle
@@ -114,13 +143,17 @@ class Session {
     int dials_ = 0;
     std::vector<std::string> tried_; // agents that failed this request
     std::string cause_;              // why the request is still seeking
+    std::vector<Attempt> log_;       // of this request
+    TimePoint came_at_{};            // the request; while idle, when the last one was answered
+    bool waits_for_turn_ = false;    // among those that wait for room at an agent
     TimePoint deadline_{};           // of the present state
     Watch timer_;                    // made with the first request
 
     std::unique_ptr<MessageStream> upstream_;
     std::vector<std::unique_ptr<MessageStream>> retired_; // may be in a callback of theirs
     std::string upstream_path_;
-    bool upstream_was_kept_ = false; // it has served an earlier request
+    std::uint64_t upstream_id_ = 0;  // of the candidate
+    bool upstream_was_kept_ = false; // opened before this request: it may have ended since
     bool is_signing_ = false;
 
     std::vector<Binding> bindings_;

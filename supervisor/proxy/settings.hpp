@@ -1,6 +1,8 @@
 // What the user can set about the proxy (livesock.toml(5)).
 #pragma once
 
+#include "supervisor/upstream/settings.hpp"
+
 #include <chrono>
 #include <cstddef>
 
@@ -10,7 +12,11 @@ struct ProxySettings {
     std::chrono::milliseconds grace{2'000};         ///< how long a request waits for a live agent
     std::chrono::milliseconds list_timeout{5'000};  ///< for what an agent answers by itself
     std::chrono::milliseconds sign_timeout{60'000}; ///< for what may wait for a person
-    std::size_t max_clients = 16'384;               ///< beyond these, clients wait to be accepted
+    std::chrono::milliseconds upstream_idle{
+        60'000};                      ///< then a connection is given back to its agent
+    std::size_t max_clients = 16'384; ///< beyond these, clients wait to be accepted
+    /// Connections that one agent sees at once; beyond these, requests wait their turn.
+    std::size_t max_upstreams = default_most_upstreams;
 
     bool operator==(const ProxySettings&) const = default;
 };

@@ -72,8 +72,8 @@ Result<Candidate*> AgentPool::add(const std::string& path, Origin origin) {
                          most_agents, escaped(path));
         return Error{fmt::format("there are {} agents already", most_agents), ENOSPC};
     }
-    auto candidate = std::make_unique<Candidate>(loop_, settings_, std::move(*file), origin,
-                                                 [this] { update_.trigger(); });
+    auto candidate = std::make_unique<Candidate>(
+        loop_, settings_, most_upstreams_, std::move(*file), origin, [this] { update_.trigger(); });
     candidate->start();
     // Of the sockets that are found when we start, most belong to logins that ended without care;
     // and who names one at which nobody listens has made a mistake.
@@ -101,6 +101,13 @@ bool AgentPool::make_room() {
 Candidate* AgentPool::find(const std::string& path) const {
     for (const auto& candidate : candidates_)
         if (candidate->path() == path)
+            return candidate.get();
+    return nullptr;
+}
+
+Candidate* AgentPool::find(std::uint64_t id) const {
+    for (const auto& candidate : candidates_)
+        if (candidate->id() == id)
             return candidate.get();
     return nullptr;
 }
@@ -168,6 +175,12 @@ void AgentPool::apply(const ProbeSettings& settings) {
     settings_ = settings;
     for (const auto& candidate : candidates_)
         candidate->apply(settings);
+}
+
+void AgentPool::limit_upstreams(std::size_t most) {
+    most_upstreams_ = most;
+    for (const auto& candidate : candidates_)
+        candidate->limit_upstreams(most);
 }
 
 void AgentPool::update() {

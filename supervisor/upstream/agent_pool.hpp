@@ -37,6 +37,8 @@ class AgentPool {
     /// The best of the agents whose path is not in `excluded`, null if there is none.
     Candidate* best_except(std::span<const std::string> excluded) const;
     Candidate* find(const std::string& path) const;
+    /// The candidate with this Candidate::id(), null if it has been forgotten.
+    Candidate* find(std::uint64_t id) const;
     std::span<const std::unique_ptr<Candidate>> candidates() const { return candidates_; }
 
     /// Prefers, from now on, every agent to which `wanted` fits: its path, label, client address or
@@ -53,6 +55,8 @@ class AgentPool {
     void on_change(std::function<void()> listener);
 
     void apply(const ProbeSettings& settings);
+    /// Candidate::limit_upstreams() for each of them.
+    void limit_upstreams(std::size_t most);
 
   private:
     struct Refresh {
@@ -72,6 +76,7 @@ class AgentPool {
 
     EventLoop& loop_;
     ProbeSettings settings_;
+    std::size_t most_upstreams_ = default_most_upstreams;
     ReportPublisher& publisher_;
     std::vector<std::string> own_sockets_;
     std::string pin_;

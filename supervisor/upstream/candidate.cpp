@@ -42,6 +42,11 @@ bool is_sshd(pid_t pid) {
     return ::kill(pid, 0) == 0 || errno == EPERM;
 }
 
+std::uint64_t next_id() {
+    static std::uint64_t last = 0;
+    return ++last;
+}
+
 bool exists(const std::string& path) {
     struct stat status {};
     return ::lstat(path.c_str(), &status) == 0;
@@ -61,14 +66,18 @@ std::string_view name_of(Origin origin) {
     return {};
 }
 
-Candidate::Candidate(EventLoop& loop, const ProbeSettings& settings, SocketFile file, Origin origin,
-                     std::function<void()> on_news)
+Candidate::Candidate(EventLoop& loop, const ProbeSettings& settings, std::size_t most_upstreams,
+                     SocketFile file, Origin origin, std::function<void()> on_news)
     : loop_(loop)
     , settings_(settings)
     , file_(std::move(file))
     , origin_(origin)
     , on_news_(std::move(on_news))
     , liveness_(settings)
+    , spare_(loop)
+    , prepare_spare_(loop.on_demand([this] { prepare_spare(); }))
+    , most_upstreams_(most_upstreams)
+    , id_(next_id())
     , timer_(loop.timer([this] { on_timer(); })) {}
 
 void Candidate::start() {
@@ -138,6 +147,7 @@ void Candidate::on_listener_end() {
 /// somebody needs to know: either the agent ends now, or ssh is kept for further logins.
 void Candidate::on_login_over() {
     sentinel_->close();
+    spare_.drop();
     question_ = Question::none;
     login_is_over_ = true;
     schedule();
@@ -220,6 +230,8 @@ void Candidate::on_answer(const Message& answer) {
         ask();
     else if (login_watch_ && !login_watch_->follow())
         sentinel_->close();
+    if (wants_spare())
+        prepare_spare_.trigger();
     schedule();
     on_news_();
 }
@@ -298,6 +310,7 @@ void Candidate::die(std::string reason) {
     identities_wanted_ = true;
     if (sentinel_)
         sentinel_->close();
+    spare_.drop();
     if (is_gone_)
         timer_.pause();
     else
@@ -305,22 +318,63 @@ void Candidate::die(std::string reason) {
 }
 
 void Candidate::tell_change_from(AgentState before) {
-    if (state() != before)
-        on_news_();
+    if (state() == before)
+        return;
+    // A channel through which nobody answers is nobody's head start.
+    if (state() != AgentState::live)
+        spare_.drop();
+    on_news_();
 }
 
-Result<UniqueFd> Candidate::connect() {
+Result<Candidate::Upstream> Candidate::connect() {
+    if (!has_room())
+        return Error{fmt::format("all {} connections to it are in use (proxy.max_upstreams)",
+                                 most_upstreams_ - 1),
+                     EBUSY};
+    if (spare_) {
+        ++upstreams_;
+        prepare_spare_.trigger();
+        return Upstream{spare_.take(), true};
+    }
     Result<AgentConnection> connection = dial_agent(file_.path);
     if (connection) {
         if (login_watch_)
             login_watch_->follow();
-        return std::move(connection->fd);
+        ++upstreams_;
+        return Upstream{std::move(connection->fd), false};
     }
     // The sentinel would hear of it too; who asks first acts first.
     const int code = connection.error().code;
     if (code != EAGAIN && !is_shortage(code) && state() != AgentState::dead)
         dial_failed(connection.error());
     return connection.error();
+}
+
+void Candidate::disconnected() {
+    --upstreams_;
+    // The last one may have used up the room for it.
+    if (wants_spare())
+        prepare_spare_.trigger();
+}
+
+void Candidate::limit_upstreams(std::size_t most) {
+    most_upstreams_ = most;
+    if (upstreams_ + 1 >= most)
+        spare_.drop();
+}
+
+/// Only where opening a connection takes the network's time, and where its end is noticed.
+bool Candidate::wants_spare() const {
+    return login_watch_ != nullptr && login_watch_->is_following() && state() == AgentState::live &&
+           !spare_ && has_room();
+}
+
+void Candidate::prepare_spare() {
+    if (!wants_spare())
+        return;
+    // Whatever is wrong with the agent, who needs it will find out.
+    if (Result<AgentConnection> connection = dial_agent(file_.path))
+        spare_.keep(std::move(connection->fd));
 }
 
 void Candidate::sign_ended() {

@@ -7,7 +7,9 @@
 #include "supervisor/upstream/login.hpp"
 #include "supervisor/upstream/login_watch.hpp"
 #include "supervisor/upstream/socket_file.hpp"
+#include "supervisor/upstream/spare_connection.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -37,8 +39,8 @@ class Candidate {
   public:
     /// `on_news` is called whenever an answer has come or the state has changed; it must not
     /// destroy the candidate.
-    Candidate(EventLoop& loop, const ProbeSettings& settings, SocketFile file, Origin origin,
-              std::function<void()> on_news);
+    Candidate(EventLoop& loop, const ProbeSettings& settings, std::size_t most_upstreams,
+              SocketFile file, Origin origin, std::function<void()> on_news);
 
     /// Begins to ask, or begins anew after death.
     void start();
@@ -58,8 +60,20 @@ class Candidate {
     /// Whether a question is open: its answer may still change what is reported here.
     bool is_asked() const { return liveness_.is_asked(); }
 
-    /// A new connection for a client's requests. A failure is taken for news and acted upon.
-    Result<UniqueFd> connect();
+    /// A connection for a client's requests.
+    struct Upstream {
+        UniqueFd fd;
+        bool was_spare = false; ///< opened some time ago: the agent may have closed it since
+    };
+    /// Counts as one of most_upstreams() until disconnected(). Error::code is EBUSY where there are
+    /// that many already; any other failure is taken for news and acted upon.
+    Result<Upstream> connect();
+    void disconnected();
+    bool has_room() const { return spare_ || upstreams_ + 1 < most_upstreams_; }
+
+    /// How many connections the agent may see: those of clients, the sentinel and the spare one. At
+    /// least 2.
+    void limit_upstreams(std::size_t most);
 
     /// Between these two the agent may be waiting for its user's touch.
     void sign_began() { liveness_.sign_began(); }
@@ -74,6 +88,8 @@ class Candidate {
         return {std::exchange(told_state_, state()), std::exchange(login_is_over_, false)};
     }
 
+    /// Tells this candidate from every other, also from a later one of the same path.
+    std::uint64_t id() const { return id_; }
     const std::string& path() const { return file_.path; }
     /// The name it was found by; path() is where that leads.
     const std::string& name() const { return file_.name; }
@@ -123,6 +139,8 @@ class Candidate {
     void schedule();
     Duration until_next_question() const;
     void die(std::string reason);
+    bool wants_spare() const;
+    void prepare_spare();
     void tell_change_from(AgentState before);
 
     EventLoop& loop_;
@@ -135,6 +153,11 @@ class Candidate {
     UniqueFd listener_; // pidfd of the sshd process behind the socket
     Watch listener_ended_;
     std::unique_ptr<LoginWatch> login_watch_; // null unless sshd is behind the socket
+    SpareConnection spare_;
+    Watch prepare_spare_;
+    std::size_t upstreams_ = 0;
+    std::size_t most_upstreams_;
+    std::uint64_t id_;
     Watch timer_;
     Question question_ = Question::none;
     Duration redial_delay_{};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct ProbeSettings {
 
     bool operator==(const ProbeSettings&) const = default;
 };
+
+/// How many connections one agent may see at once, unless the user says otherwise.
+inline constexpr std::size_t default_most_upstreams = 1024;
 
 /// How one of several live agents is chosen where none is pinned.
 enum class SelectionPolicy {

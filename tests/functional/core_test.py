@@ -154,17 +154,6 @@ class FirstLoginTest(Case):
         login.logout(within=5)
         supervisor.wait_for_state(login.auth_sock, None)
 
-    def test_the_sentinel_is_kept_while_the_login_lasts_and_nobody_waits_for_its_end(self):
-        server = self.sshd()
-        laptop = self.fake_agent("carol")
-        supervisor = self.supervisor(QUICK_PROBE)
-        login = self.login(server, laptop)
-        supervisor.wait_for_live(login.auth_sock)
-        kept = eventually(lambda: laptop.open_connections == 1 and laptop.connects, 5, "one connection to stay")
-        eventually(lambda: len(laptop.requests) > 20, 10, "twenty questions")
-        self.assertEqual(laptop.connects, kept)
-        login.logout(within=5)
-
     def test_two_logins_are_two_agents_and_the_newest_is_used(self):
         server = self.sshd()
         supervisor = self.supervisor()

@@ -103,7 +103,9 @@ class FakeAgent:
     def _serve(self):
         while not self._stopping:
             wait = max(0.0, self._due[0][0] - time.monotonic()) if self._due else None
-            for key, _ in self._selector.select(wait):
+            ready = self._selector.select(wait)
+            ready.sort(key=lambda event: event[0].fileobj is self._listener)  # who has left is gone before others come
+            for key, _ in ready:
                 if key.fileobj is self._listener:
                     self._accept()
                 elif key.fileobj is self._bell:

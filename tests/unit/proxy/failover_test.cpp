@@ -6,8 +6,9 @@ using namespace livesock;
 
 namespace {
 
-constexpr RequestKind all_kinds[] = {RequestKind::list, RequestKind::sign, RequestKind::session_bind,
-                                     RequestKind::query, RequestKind::other};
+constexpr RequestKind all_kinds[] = {RequestKind::list, RequestKind::sign,
+                                     RequestKind::session_bind, RequestKind::query,
+                                     RequestKind::other};
 
 } // namespace
 
@@ -25,9 +26,11 @@ TEST_CASE("what was sent may be sent again, but for what changes an agent") {
 
 TEST_CASE("a request is taken to three agents and no more") {
     for (const RequestKind kind : all_kinds) {
-        CHECK_MESSAGE(may_be_repeated({.kind = kind, .attempts = most_attempts - 1}), name_of(kind));
+        CHECK_MESSAGE(may_be_repeated({.kind = kind, .attempts = most_attempts - 1}),
+                      name_of(kind));
         CHECK_MESSAGE(!may_be_repeated({.kind = kind, .attempts = most_attempts}), name_of(kind));
-        CHECK_MESSAGE(!may_be_repeated({.kind = kind, .attempts = most_attempts + 1}), name_of(kind));
+        CHECK_MESSAGE(!may_be_repeated({.kind = kind, .attempts = most_attempts + 1}),
+                      name_of(kind));
     }
     CHECK(most_attempts == 3);
 }

@@ -95,8 +95,12 @@ TEST_CASE("clients beyond the limit wait until one has left") {
     settle(proxied.loop);
     CHECK(proxied.proxy->clients() == 2);
     CHECK(third.received().empty());
-    SUBCASE("one leaves") { first.close(); }
-    SUBCASE("the limit is raised") { proxied.proxy->apply(with_clients(3)); }
+    SUBCASE("one leaves") {
+        first.close();
+    }
+    SUBCASE("the limit is raised") {
+        proxied.proxy->apply(with_clients(3));
+    }
     CHECK(proxied.receive(third) == list_of(agent));
 }
 
@@ -109,8 +113,8 @@ TEST_CASE("where descriptors run out accepting pauses without work, and resumes"
     double work = 0;
     std::size_t connected = 0;
     std::size_t served = 0;
-    // The sanitizer needs a descriptor to judge what it sees for the first time: it sees the log now,
-    // and no claim of the test before there are descriptors again.
+    // The sanitizer needs a descriptor to judge what it sees for the first time: it sees the log
+    // now, and no claim of the test before there are descriptors again.
     log::info("descriptors are about to run out");
     {
         const DescriptorLimit limit(120);

@@ -136,7 +136,9 @@ TEST_CASE("a client that shuts down its writing half still gets its answers, the
     FarEnd client = proxied.connect();
     client.send(request_identities_frame());
     client.send(sign_request_for(make_blob('a')));
-    SUBCASE("at once") { client.shut_down_writing(); }
+    SUBCASE("at once") {
+        client.shut_down_writing();
+    }
     SUBCASE("while it waits") {
         agent.is_silent = true;
         REQUIRE(run_until(proxied.loop, [&] { return agent.client_requests().size() == 1; }));
@@ -148,14 +150,17 @@ TEST_CASE("a client that shuts down its writing half still gets its answers, the
     CHECK(proxied.receive(client) == list_of(agent));
     CHECK(proxied.receive(client) == signature_of(agent));
     CHECK(proxied.ends(client));
-    CHECK(run_until(proxied.loop, [&] { return agent.ended == 1 && proxied.proxy->clients() == 0; }));
+    CHECK(
+        run_until(proxied.loop, [&] { return agent.ended == 1 && proxied.proxy->clients() == 0; }));
 }
 
 TEST_CASE("a client that shuts down its writing half while idle is done") {
     Proxied proxied;
     FakeAgent& agent = proxied.add_live('a');
     FarEnd client = proxied.connect();
-    SUBCASE("after a request") { proxied.ask(client, request_identities_frame()); }
+    SUBCASE("after a request") {
+        proxied.ask(client, request_identities_frame());
+    }
     SUBCASE("without any") {}
     client.shut_down_writing();
     CHECK(proxied.ends(client));
@@ -167,7 +172,9 @@ TEST_CASE("a client that leaves takes its connection to the agent along") {
     Proxied proxied;
     FakeAgent& agent = proxied.add_live('a');
     FarEnd client = proxied.connect();
-    SUBCASE("while idle") { proxied.ask(client, request_identities_frame()); }
+    SUBCASE("while idle") {
+        proxied.ask(client, request_identities_frame());
+    }
     SUBCASE("while it waits for an answer") {
         agent.is_silent = true;
         client.send(request_identities_frame());
@@ -219,11 +226,21 @@ TEST_CASE("what is not the protocol closes that client and nobody else") {
     FarEnd good = proxied.connect();
     proxied.ask(good, request_identities_frame());
     FarEnd bad = proxied.connect();
-    SUBCASE("a message of no bytes") { bad.send(std::string(4, '\0')); }
-    SUBCASE("a message that is too long") { bad.send(WireWriter().uint32(longest_message + 1).bytes()); }
-    SUBCASE("a length of a gigabyte") { bad.send(WireWriter().uint32(0x40000000).bytes() + "x"); }
-    SUBCASE("text") { bad.send("GET / HTTP/1.1\r\n\r\n"); }
-    SUBCASE("after a request") { bad.send(request_identities_frame() + std::string(4, '\0')); }
+    SUBCASE("a message of no bytes") {
+        bad.send(std::string(4, '\0'));
+    }
+    SUBCASE("a message that is too long") {
+        bad.send(WireWriter().uint32(longest_message + 1).bytes());
+    }
+    SUBCASE("a length of a gigabyte") {
+        bad.send(WireWriter().uint32(0x40000000).bytes() + "x");
+    }
+    SUBCASE("text") {
+        bad.send("GET / HTTP/1.1\r\n\r\n");
+    }
+    SUBCASE("after a request") {
+        bad.send(request_identities_frame() + std::string(4, '\0'));
+    }
     CHECK(proxied.ends(bad));
     CHECK(run_until(proxied.loop, [&] { return proxied.proxy->clients() == 1; }));
     CHECK(proxied.ask(good, request_identities_frame()) == list_of(agent));
@@ -285,10 +302,18 @@ TEST_CASE("a request that its agent does not answer before it dies goes to the n
     settle(proxied.loop);
     new_one.is_silent = true;
     std::string request;
-    SUBCASE("list") { request = request_identities_frame(); }
-    SUBCASE("query") { request = query_frame(); }
-    SUBCASE("sign") { request = sign_request_for(make_blob('b')); }
-    SUBCASE("session-bind") { request = session_bind_frame(); }
+    SUBCASE("list") {
+        request = request_identities_frame();
+    }
+    SUBCASE("query") {
+        request = query_frame();
+    }
+    SUBCASE("sign") {
+        request = sign_request_for(make_blob('b'));
+    }
+    SUBCASE("session-bind") {
+        request = session_bind_frame();
+    }
     FarEnd client = proxied.connect();
     client.send(request);
     REQUIRE(run_until(proxied.loop, [&] { return new_one.client_requests().size() == 1; }));
@@ -364,7 +389,8 @@ TEST_CASE("a request that changes an agent is never sent twice") {
             }
 }
 
-TEST_CASE("a request that changes an agent goes to the next one where the first cannot be reached") {
+TEST_CASE(
+    "a request that changes an agent goes to the next one where the first cannot be reached") {
     Proxied proxied;
     FakeAgent& old_one = proxied.add_live('a');
     FakeAgent& new_one = proxied.add_live('b');
@@ -460,7 +486,9 @@ TEST_CASE("a binding that was refused in the first place may be refused again") 
     FakeAgent& old_one = proxied.add_live('a');
     FakeAgent& new_one = proxied.add_live('b');
     new_one.refuses_bindings = true;
-    SUBCASE("and is") { old_one.refuses_bindings = true; }
+    SUBCASE("and is") {
+        old_one.refuses_bindings = true;
+    }
     SUBCASE("or accepted") {}
     FarEnd client = proxied.connect();
     CHECK(proxied.ask(client, session_bind_frame()) == failure_frame());
@@ -517,14 +545,19 @@ TEST_CASE("a signature and a change have the time that a person needs") {
     FarEnd client = proxied.connect();
     const TimePoint before = Clock::now();
     std::string request;
-    SUBCASE("sign") { request = sign_request_for(make_blob('a')); }
-    SUBCASE("add") { request = add_key_frame; }
+    SUBCASE("sign") {
+        request = sign_request_for(make_blob('a'));
+    }
+    SUBCASE("add") {
+        request = add_key_frame;
+    }
     CHECK(proxied.ask(client, request) == failure_frame());
     CHECK(Clock::now() - before >= 60ms);
     CHECK(agent.client_requests().size() == 1);
 }
 
-TEST_CASE("an agent that lets a request wait is asked whether it lives; when late, another answers") {
+TEST_CASE(
+    "an agent that lets a request wait is asked whether it lives; when late, another answers") {
     Proxied proxied(Proxied::slow_proxy,
                     {.interval = std::chrono::hours(1), .timeout = 20ms, .hung_after = 1h});
     FakeAgent& old_one = proxied.add_live('a');
@@ -686,8 +719,8 @@ TEST_CASE("a list of another length than the one that is known is news of the ag
     agent.keys.push_back({make_blob('b'), ""});
     FarEnd client = proxied.connect();
     CHECK(proxied.ask(client, request_identities_frame()) == list_of(agent));
-    CHECK(run_until(proxied.loop,
-                    [&] { return proxied.pool.selected()->identities().size() == 2; }));
+    CHECK(
+        run_until(proxied.loop, [&] { return proxied.pool.selected()->identities().size() == 2; }));
 }
 
 TEST_CASE("a change that an agent accepts is news of its keys, one that it refuses is not") {
@@ -721,7 +754,7 @@ struct LoneSession final : SessionHost {
         auto [ours, theirs] = make_connection();
         client = std::move(theirs);
         SessionHost& host = *this;
-        session = std::make_unique<Session>(host, std::move(ours));
+        session = std::make_unique<Session>(host, std::move(ours), ::getpid());
         session->start();
     }
 
@@ -731,8 +764,12 @@ struct LoneSession final : SessionHost {
     void session_closed(Session&) override { ++closed; }
     void client_refused(const std::string&) override { ++refused; }
     void request_answered() override {}
-    void request_failed(RequestKind, const std::string&) override {}
-    void count_upstream(int change) override { upstreams += change; }
+    void request_failed(FailedRequest) override {}
+    bool has_turn(Session&, Candidate&) override { return true; }
+    bool is_awaited(std::uint64_t) override { return false; }
+    void leave_queue(Session&) override {}
+    void upstream_opened() override { ++upstreams; }
+    void upstream_closed(std::uint64_t) override { --upstreams; }
 };
 
 } // namespace
@@ -741,7 +778,9 @@ TEST_CASE("a client that is stalled since before a limit is closed, another is n
     LoneSession lone;
     CHECK((lone.session->close_if_stalled_since(Clock::now() + 1h), lone.closed == 0));
     const TimePoint before = Clock::now();
-    SUBCASE("with half a message") { lone.client.send(std::string("\0\0\0\5x", 5)); }
+    SUBCASE("with half a message") {
+        lone.client.send(std::string("\0\0\0\5x", 5));
+    }
     SUBCASE("with an answer that it does not read") {
         FakeAgent& agent = lone.proxied.add_live('a');
         agent.answer = [](const auto&) {
@@ -770,10 +809,18 @@ TEST_CASE("connections to agents are counted, however they end") {
     lone.client.send(request_identities_frame());
     REQUIRE(run_until(lone.proxied.loop, [&] { return !lone.client.take().empty(); }));
     CHECK(lone.upstreams == 1);
-    SUBCASE("the agent closes it") { agent.hang_up(1); }
-    SUBCASE("the agent dies") { agent.log_out(); }
-    SUBCASE("the client leaves") { lone.client.close(); }
-    SUBCASE("the session is destroyed") { lone.session.reset(); }
+    SUBCASE("the agent closes it") {
+        agent.hang_up(1);
+    }
+    SUBCASE("the agent dies") {
+        agent.log_out();
+    }
+    SUBCASE("the client leaves") {
+        lone.client.close();
+    }
+    SUBCASE("the session is destroyed") {
+        lone.session.reset();
+    }
     CHECK(run_until(lone.proxied.loop, [&] { return lone.upstreams == 0; }));
     settle(lone.proxied.loop);
     CHECK(lone.upstreams == 0);

@@ -28,7 +28,7 @@ struct Watched {
     std::vector<AgentState> states; // as they were told
 
     void begin(const ProbeSettings& settings = slow, Origin origin = Origin::forwarded) {
-        candidate = std::make_unique<Candidate>(loop, settings,
+        candidate = std::make_unique<Candidate>(loop, settings, default_most_upstreams,
                                                 std::move(*check_socket(agent.path())), origin,
                                                 [this] {
                                                     ++news;
@@ -393,9 +393,10 @@ TEST_CASE("a client's connection is one of its own") {
     Watched watched;
     watched.begin();
     REQUIRE(watched.becomes(AgentState::live));
-    Result<UniqueFd> fd = watched.candidate->connect();
-    REQUIRE(fd);
-    FarEnd client(std::move(*fd));
+    Result<Candidate::Upstream> upstream = watched.candidate->connect();
+    REQUIRE(upstream);
+    CHECK(!upstream->was_spare);
+    FarEnd client(std::move(upstream->fd));
     client.send(request_identities_frame());
     REQUIRE(run_until(watched.loop, [&] { return !client.received().empty(); }));
     CHECK(watched.agent.accepted == 2);
@@ -408,9 +409,9 @@ TEST_CASE("a connection that is refused is news") {
     watched.begin();
     REQUIRE(watched.becomes(AgentState::live));
     watched.agent.stop_listening();
-    const Result<UniqueFd> fd = watched.candidate->connect();
-    REQUIRE(!fd);
-    CHECK(fd.error().code == ECONNREFUSED);
+    const Result<Candidate::Upstream> upstream = watched.candidate->connect();
+    REQUIRE(!upstream);
+    CHECK(upstream.error().code == ECONNREFUSED);
     CHECK(watched.candidate->state() == AgentState::dead);
     CHECK(watched.news == 2);
 }
