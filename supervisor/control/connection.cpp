@@ -40,7 +40,7 @@ void ControlConnection::on_readable() {
 void ControlConnection::on_end() {
     readable_.pause();
     input_ended_ = true;
-    if (!awaits_answer_ || is_hung_up(fd_.get()))
+    if ((!awaits_answer_ && !has_line()) || is_hung_up(fd_.get()))
         close();
     else if (unwritten_.empty())
         hangup_.resume();
@@ -97,7 +97,7 @@ void ControlConnection::write_some() {
         return;
     }
     writable_.pause();
-    if (is_ending_ || (input_ended_ && received_.find('\n') == std::string::npos)) {
+    if (is_ending_ || (input_ended_ && !has_line())) {
         close();
         return;
     }

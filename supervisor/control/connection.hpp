@@ -39,6 +39,7 @@ class ControlConnection {
     void on_change();
     void next_line();
     void write_some();
+    bool has_line() const { return received_.find('\n') != std::string::npos; }
 
     UniqueFd fd_;
     Callbacks callbacks_;

@@ -17,6 +17,10 @@ using Lines = std::vector<std::string>;
 /// More than a socket takes while its other end does not read.
 constexpr std::size_t much = 2 * 1024 * 1024;
 
+/// What the kernel keeps of what the server says (socket(7): it doubles what it is told).
+constexpr int buffer_size = 128 * 1024;
+constexpr std::size_t long_answer = buffer_size * 3 / 2;
+
 /// A connection between a client and a server that the test plays.
 struct Connected {
     EventLoop loop = make_loop();
@@ -30,6 +34,8 @@ struct Connected {
     Connected() {
         auto [ours, theirs] = make_connection();
         client = std::move(theirs);
+        const int size = buffer_size / 2;
+        REQUIRE(::setsockopt(ours.get(), SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0);
         connection = std::make_unique<ControlConnection>(
             loop, std::move(ours),
             ControlConnection::Callbacks{.line =
@@ -160,6 +166,22 @@ TEST_CASE("a client that shuts down its writing half gets its answers first") {
     CHECK(connected.client.take() == "1\n2\n");
     CHECK(connected.client.at_end());
     CHECK(connected.closed == 1);
+}
+
+TEST_CASE("a client that shuts down its writing half as it reads gets all its answers") {
+    Connected connected;
+    connected.on_line = [&] { connected.connection->answer(std::string(long_answer, 'x')); };
+    connected.say("a\nb\n");
+    CHECK(connected.lines == Lines{"a"});
+    // The end of what it says and the room for the rest of the answer are seen in one turn.
+    std::size_t received = connected.client.take().size();
+    connected.client.shut_down_writing();
+    CHECK(run_until(connected.loop, [&] {
+        received += connected.client.take().size();
+        return connected.client.at_end();
+    }));
+    CHECK(connected.lines == Lines{"a", "b"});
+    CHECK(received == 2 * (long_answer + 1));
 }
 
 TEST_CASE("a client that ends with nothing asked is let go") {
