@@ -16,7 +16,21 @@ ControlConnection::ControlConnection(EventLoop& loop, UniqueFd fd, Callbacks cal
     , writable_(loop.on_writable(fd_.get(), [this] { write_some(); }))
     , hangup_(loop.on_change(fd_.get(), [this] { on_change(); }))
     , next_line_(loop.on_demand([this] { next_line(); })) {
-    readable_.resume();
+    watch_input();
+}
+
+/// One more line may wait behind the one that is being answered, not any number of them. Where
+/// nothing more is read, the client's end is news all the same.
+void ControlConnection::watch_input() {
+    if (!input_ended_ && received_.size() <= longest_control_line) {
+        hangup_.pause();
+        readable_.resume();
+        return;
+    }
+    readable_.pause();
+    // Else its writing finds out: see EventLoop::on_change().
+    if (unwritten_.empty())
+        hangup_.resume();
 }
 
 void ControlConnection::on_readable() {
@@ -29,21 +43,18 @@ void ControlConnection::on_readable() {
         return;
     }
     received_.append(buffer, static_cast<std::size_t>(count));
-    // One more line may wait behind the one that is being answered, not any number of them.
-    if (received_.size() > longest_control_line)
-        readable_.pause();
+    watch_input();
     next_line();
 }
 
 /// A client that only shut down its writing half still wants its answer; one that is gone is let
 /// go at once, however long its answer would have taken.
 void ControlConnection::on_end() {
-    readable_.pause();
     input_ended_ = true;
     if ((!awaits_answer_ && !has_line()) || is_hung_up(fd_.get()))
         close();
-    else if (unwritten_.empty())
-        hangup_.resume();
+    else
+        watch_input();
 }
 
 void ControlConnection::on_change() {
@@ -91,7 +102,6 @@ void ControlConnection::write_some() {
     }
     unwritten_.erase(0, count > 0 ? static_cast<std::size_t>(count) : 0);
     if (!unwritten_.empty()) {
-        // Its writing finds out if the client goes: see EventLoop::on_change().
         hangup_.pause();
         writable_.resume();
         return;
@@ -102,7 +112,7 @@ void ControlConnection::write_some() {
         return;
     }
     awaits_answer_ = false;
-    (input_ended_ ? hangup_ : readable_).resume();
+    watch_input();
     next_line_.trigger();
 }
 

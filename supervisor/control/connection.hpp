@@ -34,6 +34,7 @@ class ControlConnection {
     bool owes_answer() const { return awaits_answer_ && unwritten_.empty(); }
 
   private:
+    void watch_input();
     void on_readable();
     void on_end();
     void on_change();

@@ -213,6 +213,9 @@ TEST_CASE("a client that is gone is let go though its answer is open") {
     SUBCASE("with lines behind") {
         connected.say("b\nc\n");
     }
+    SUBCASE("with more lines behind than are taken") {
+        connected.flood("more\n");
+    }
     SUBCASE("some time after it shut down its writing half") {
         connected.client.shut_down_writing();
         settle(connected.loop);
@@ -240,6 +243,19 @@ TEST_CASE("a client that never reads is asked for no more until it has") {
     settle(connected.loop);
     CHECK(connected.lines == Lines{"a", "b"});
     CHECK(connected.closed == 0);
+}
+
+TEST_CASE("what a client sends ahead stays within a limit, however many answers it gets") {
+    Connected connected;
+    connected.say("x\n");
+    std::size_t sent = connected.flood(repeated("x\n", 1000));
+    for (int i = 0; i < 500; ++i) {
+        connected.answer("1");
+        connected.client.take();
+        sent += connected.flood(repeated("x\n", 1000));
+    }
+    CHECK(connected.lines.size() == 501);
+    CHECK(sent < 1'000'000);
 }
 
 TEST_CASE("all that was sent ahead is answered in the end") {
