@@ -127,12 +127,8 @@ TEST_CASE("a line of the greatest length is taken, one that is longer is oversiz
         CHECK(connected.oversized == 0);
     }
     SUBCASE("longer") {
-        SUBCASE("before its end has come") {
-            connected.say(longest + "x");
-        }
-        SUBCASE("with its end") {
-            connected.say(longest + "x\n");
-        }
+        SUBCASE("before its end has come") { connected.say(longest + "x"); }
+        SUBCASE("with its end") { connected.say(longest + "x\n"); }
         SUBCASE("behind one that is being answered") {
             connected.say("first\n" + longest + "x\n");
             CHECK(connected.oversized == 0);
@@ -187,9 +183,7 @@ TEST_CASE("a client that shuts down its writing half as it reads gets all its an
 TEST_CASE("a client that ends with nothing asked is let go") {
     Connected connected;
     SUBCASE("at once") {}
-    SUBCASE("within a line") {
-        connected.say("half");
-    }
+    SUBCASE("within a line") { connected.say("half"); }
     SUBCASE("after an answer") {
         connected.say("a\n");
         connected.answer("1");
@@ -210,12 +204,8 @@ TEST_CASE("a client that is gone is let go though its answer is open") {
     Connected connected;
     connected.say("a\n");
     SUBCASE("at once") {}
-    SUBCASE("with lines behind") {
-        connected.say("b\nc\n");
-    }
-    SUBCASE("with more lines behind than are taken") {
-        connected.flood("more\n");
-    }
+    SUBCASE("with lines behind") { connected.say("b\nc\n"); }
+    SUBCASE("with more lines behind than are taken") { connected.flood("more\n"); }
     SUBCASE("some time after it shut down its writing half") {
         connected.client.shut_down_writing();
         settle(connected.loop);
