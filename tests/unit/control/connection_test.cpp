@@ -261,6 +261,18 @@ TEST_CASE("all that was sent ahead is answered in the end") {
     }));
 }
 
+TEST_CASE("a client that sent too much ahead is read from again when that is answered") {
+    Connected connected;
+    const std::string line(longest_control_line - 100, 'x');
+    connected.say("a\n" + line + '\n' + line + '\n');
+    for (std::size_t i = 1; i <= 3; ++i) {
+        CHECK(connected.lines.size() == i);
+        connected.answer("1");
+    }
+    connected.say("b\n");
+    CHECK(connected.lines.back() == "b");
+}
+
 TEST_CASE("an ending connection writes its answer, takes no further line, and closes") {
     Connected connected;
     SUBCASE("with an answer that is out at once") {
