@@ -4,6 +4,7 @@
 #include "supervisor/base/clock.hpp"
 #include "supervisor/base/result.hpp"
 #include "supervisor/upstream/agent_pool.hpp"
+#include "supervisor/upstream/failure_log.hpp"
 
 #include <cstdint>
 #include <string>
@@ -27,6 +28,7 @@ class ControlHost {
     virtual EventLoop& loop() = 0;
     virtual AgentPool& agents() = 0;
     virtual SupervisorFacts facts() const = 0;
+    virtual const FailureLog& failures() const = 0;
     /// Reads the configuration again. After an error the former one is in force.
     virtual Result<void> reload() = 0;
     /// Ends the supervisor when the loop's callbacks have returned.

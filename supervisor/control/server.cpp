@@ -142,6 +142,8 @@ void ControlServer::run(Id id, const json& request) {
         report(id, [](ControlHost& host) { return describe_status(host.facts(), host.agents()); });
     else if (command == "list")
         report(id, [](ControlHost& host) { return describe_identities(host.agents()); });
+    else if (command == "failures")
+        answer(id, describe_failures(host_.failures()));
     else if (command == "register")
         register_agent(id, request);
     else if (command == "use")

@@ -60,8 +60,8 @@ json describe(const Candidate& agent, bool is_selected) {
         {"client_port", login ? json(login->client_port) : json(nullptr)},
         {"tty", login ? text_or_null(login->tty) : json(nullptr)},
         {"pid", agent.pid() != 0 ? json(agent.pid()) : json(nullptr)},
-        {"since", std::chrono::duration_cast<std::chrono::seconds>(agent.born().time_since_epoch())
-                      .count()},
+        {"since",
+         std::chrono::duration_cast<std::chrono::seconds>(agent.born().time_since_epoch()).count()},
         {"round_trip_ms", round_trip_ms(liveness)},
         {"keys", has_answered ? json(agent.identities().size()) : json(nullptr)},
         {"fingerprints", fingerprints},
@@ -113,6 +113,30 @@ json describe_status(const SupervisorFacts& facts, const AgentPool& agents) {
         list.push_back(describe(*agent, agent == agents.selected()));
     status["agents"] = std::move(list);
     return status;
+}
+
+json describe_failures(const FailureLog& failures) {
+    json list = json::array();
+    for (auto failed = failures.requests().rbegin(); failed != failures.requests().rend();
+         ++failed) {
+        json attempts = json::array();
+        for (const Attempt& attempt : failed->attempts)
+            attempts.push_back({{"path", attempt.path},
+                                {"label", attempt.label},
+                                {"state", name_of(attempt.state)},
+                                {"outcome", attempt.outcome},
+                                {"seconds", seconds(attempt.took)}});
+        list.push_back({{"time", std::chrono::duration_cast<std::chrono::seconds>(
+                                     failed->at.time_since_epoch())
+                                     .count()},
+                        {"request", name_of(failed->kind)},
+                        {"pid", failed->pid != 0 ? json(failed->pid) : json(nullptr)},
+                        {"program", text_or_null(failed->program)},
+                        {"waited_seconds", seconds(failed->waited)},
+                        {"cause", failed->cause},
+                        {"attempts", std::move(attempts)}});
+    }
+    return {{"ok", true}, {"failures", std::move(list)}};
 }
 
 json describe_identities(const AgentPool& agents) {

@@ -19,6 +19,9 @@ inline constexpr int control_protocol_version = 1;
 /// The answer to "status".
 [[nodiscard]] nlohmann::json describe_status(const SupervisorFacts& facts, const AgentPool& agents);
 
+/// The answer to "failures": the requests that failed last, the latest first.
+[[nodiscard]] nlohmann::json describe_failures(const FailureLog& failures);
+
 /// The answer to "list": the identities that the selected agent offers.
 [[nodiscard]] nlohmann::json describe_identities(const AgentPool& agents);
 

@@ -43,6 +43,7 @@ class Supervisor final : private ControlHost {
     EventLoop& loop() override { return loop_; }
     AgentPool& agents() override { return agents_; }
     SupervisorFacts facts() const override;
+    const FailureLog& failures() const override { return proxy_->failures(); }
     Result<void> reload() override;
     void stop() override;
 

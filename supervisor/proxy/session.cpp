@@ -26,6 +26,9 @@ constexpr auto first_dial_pause = 200ms;
 /// A client that keeps us keeps a connection that holds up a logout no longer than this.
 constexpr auto longest_idle_channel = 1s;
 
+/// From this round trip on it is worth asking for the identities before the client does.
+constexpr auto far_round_trip = 5ms;
+
 /// OpenSSH's agent takes no more than this either (AGENT_MAX_SESSION_IDS).
 constexpr std::size_t most_bindings = 16;
 
@@ -250,6 +253,7 @@ void Session::open_upstream(Candidate& agent, Candidate::Upstream upstream) {
     upstream_path_ = agent.path();
     upstream_id_ = agent.id();
     upstream_was_kept_ = upstream.was_spare;
+    ahead_ = {};
     bindings_done_ = 0;
     use_upstream();
     upstream_->start();
@@ -267,8 +271,30 @@ void Session::use_upstream() {
         agent->sign_began();
         is_signing_ = true;
     }
-    upstream_->send(request_);
+    send_request();
+}
+
+void Session::send_request() {
+    if (const std::optional<std::string> answer = ahead_.take(Clock::now());
+        answer && kind_ == RequestKind::list) {
+        on_answer(Message(*answer));
+        return;
+    }
+    if (kind_ != RequestKind::list || !ahead_.is_coming())
+        upstream_->send(request_);
+    if (kind_ == RequestKind::session_bind)
+        list_ahead();
     expect_answer(answer_timeout());
+}
+
+void Session::list_ahead() {
+    const Candidate* const agent = upstream_agent();
+    const Duration round_trip =
+        agent != nullptr ? agent->liveness().round_trip().value_or(Duration()) : Duration();
+    if (round_trip < far_round_trip || !ahead_.is_idle())
+        return;
+    upstream_->send(request_identities_frame());
+    ahead_.asked();
 }
 
 Duration Session::answer_timeout() const {
@@ -312,6 +338,9 @@ void Session::on_timer() {
 // The upstream's side.
 
 void Session::on_upstream_message(const Message& message) {
+    const bool is_asking = state_ == State::asking;
+    if (ahead_.takes(message, is_asking, is_asking && kind_ == RequestKind::list, Clock::now()))
+        return;
     switch (state_) {
     case State::binding:
         on_binding_answer(message);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "supervisor/agent/message_stream.hpp"
+#include "supervisor/proxy/list_ahead.hpp"
 #include "supervisor/proxy/settings.hpp"
 #include "supervisor/upstream/agent_pool.hpp"
 #include "supervisor/upstream/failure_log.hpp"
@@ -115,6 +116,8 @@ class Session {
     void expect_answer(Duration timeout);
     void on_timer();
 
+    void list_ahead();
+    void send_request();
     void on_upstream_message(const Message& message);
     void on_binding_answer(const Message& answer);
     void on_answer(const Message& message);
@@ -155,6 +158,7 @@ class Session {
     std::uint64_t upstream_id_ = 0;  // of the candidate
     bool upstream_was_kept_ = false; // opened before this request: it may have ended since
     bool is_signing_ = false;
+    ListAhead ahead_; // on the present upstream
 
     std::vector<Binding> bindings_;
     std::size_t bindings_done_ = 0; // on the present upstream

@@ -25,12 +25,14 @@ class FakeHost final : public ControlHost {
 
     SupervisorFacts told;       ///< what it says of itself
     std::string config_problem; ///< reload() fails with it, unless it is empty
+    FailureLog failed;
     int reloads = 0;
     int stops = 0;
 
     EventLoop& loop() override { return loop_; }
     AgentPool& agents() override { return agents_; }
     SupervisorFacts facts() const override { return told; }
+    const FailureLog& failures() const override { return failed; }
     Result<void> reload() override {
         ++reloads;
         return config_problem.empty() ? Result<void>() : Error{config_problem};
