@@ -191,10 +191,33 @@ Verdict patterns(Owner<member>& target, const toml::node& node, const Input& inp
     return std::nullopt;
 }
 
+template <auto member>
+Verdict texts(Owner<member>& target, const toml::node& node, const Input&) {
+    constexpr std::string_view wanted = "an array of strings that are not empty";
+    const toml::array* const array = node.as_array();
+    if (array == nullptr)
+        return expected(node, wanted);
+    std::vector<std::string> found;
+    for (const toml::node& element : *array) {
+        const auto* const text = element.as_string();
+        if (text == nullptr || text->get().empty())
+            return Refusal{&element,
+                           fmt::format(" has {} in it, expected {}", describe(element), wanted)};
+        found.push_back(text->get());
+    }
+    target.*member = std::move(found);
+    return std::nullopt;
+}
+
 // The keys.
 
 constexpr Choice<SelectionPolicy> policies[] = {
     {"newest", SelectionPolicy::newest},
+};
+
+constexpr Choice<SelectionMode> modes[] = {
+    {"single", SelectionMode::single},
+    {"merge", SelectionMode::merge},
 };
 
 constexpr Choice<log::Level> levels[] = {
@@ -217,6 +240,7 @@ constexpr Key<ProbeSettings> probe_keys[] = {
 
 constexpr Key<SelectionSettings> selection_keys[] = {
     {"policy", choice<&SelectionSettings::policy, policies>},
+    {"mode", choice<&SelectionSettings::mode, modes>},
 };
 
 constexpr Key<ProxySettings> proxy_keys[] = {
@@ -226,6 +250,12 @@ constexpr Key<ProxySettings> proxy_keys[] = {
     {"upstream_idle", duration<&ProxySettings::upstream_idle, 1>},
     {"max_clients", whole_number<&ProxySettings::max_clients, 1, 1'000'000>},
     {"max_upstreams", whole_number<&ProxySettings::max_upstreams, 2, 1'000'000>},
+};
+
+constexpr Key<PolicySettings> policy_keys[] = {
+    {"read_only", flag<&PolicySettings::read_only>},
+    {"keys", texts<&PolicySettings::keys>},
+    {"deny_comm", texts<&PolicySettings::deny_comm>},
 };
 
 constexpr Key<Config> log_keys[] = {
@@ -282,6 +312,10 @@ auto& part(Config& config) {
     return config.*member;
 }
 
+PolicySettings& policy_of(Config& config) {
+    return config.proxy.policy;
+}
+
 /// Reads one [section] into what `select` picks of the Config.
 template <auto select, const auto& keys>
 void read_table(Input& input, const Section& section, const toml::node& node, Config& config) {
@@ -302,6 +336,7 @@ constexpr Section sections[] = {
     table<part<&Config::probe>, probe_keys>("probe"),
     table<part<&Config::selection>, selection_keys>("selection"),
     table<part<&Config::proxy>, proxy_keys>("proxy"),
+    table<policy_of, policy_keys>("policy"),
     table<whole, log_keys>("log"),
 };
 

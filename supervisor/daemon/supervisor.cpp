@@ -97,7 +97,11 @@ void Supervisor::apply(const Config& config) {
     log::set_level(options_.log_level.value_or(config.log_level));
     agents_.apply(config.probe);
     agents_.limit_upstreams(config.proxy.max_upstreams);
-    proxy_->apply(config.proxy);
+    ProxySettings proxy = config.proxy;
+    proxy.merge = config.selection.mode == SelectionMode::merge;
+    proxy_->apply(proxy);
+    agents_.publish_instead(proxy.is_no_mere_relay() ? directory_.entry(agent_socket_name)
+                                                     : std::string());
 }
 
 Result<void> Supervisor::run() {

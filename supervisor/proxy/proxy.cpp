@@ -162,6 +162,30 @@ void Proxy::on_stall_timer() {
     stall_timer_.start(stall_interval);
 }
 
+std::optional<std::string> Proxy::refused_by(const Message& request, pid_t pid) {
+    if (!settings_.policy.restricts())
+        return std::nullopt;
+    std::vector<Identity> identities;
+    for (const auto& agent : agents_.candidates())
+        identities.insert(identities.end(), agent->identities().begin(), agent->identities().end());
+    const std::optional<std::string> rule =
+        livesock::refused_by(settings_.policy, request, identities, pid);
+    if (!rule)
+        return std::nullopt;
+    const std::string program = pid != 0 ? program_of(pid) : std::string();
+    const RequestKind kind = kind_of(request);
+    log::info("a {} request of '{}' (pid {}) is refused: {}", name_of(kind), program, pid, *rule);
+    ++statistics_.failed;
+    failures_.add({.kind = kind,
+                   .at = std::chrono::system_clock::now(),
+                   .pid = pid,
+                   .program = program,
+                   .cause = "it is refused by " + *rule,
+                   .waited = {},
+                   .attempts = {}});
+    return rule;
+}
+
 bool Proxy::has_turn(Session& session, Candidate& agent) {
     const Session* const next = turns_.next(agent.id());
     const bool is_next = next == nullptr || next == &session;

@@ -42,6 +42,7 @@ class Proxy final : private SessionHost {
     void client_refused(const std::string& cause) override;
     void request_answered() override { ++statistics_.answered; }
     void request_failed(FailedRequest request) override;
+    std::optional<std::string> refused_by(const Message& request, pid_t pid) override;
     bool has_turn(Session& session, Candidate& agent) override;
     bool is_awaited(std::uint64_t agent) override { return turns_.next(agent) != nullptr; }
     void leave_queue(Session& session) override { turns_.leave(session); }

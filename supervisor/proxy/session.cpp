@@ -76,8 +76,14 @@ void Session::on_request(const Message& request) {
     came_at_ = Clock::now();
     if (!timer_)
         timer_ = host_.loop().timer([this] { on_timer(); });
+    if (const std::optional<std::string> rule = host_.refused_by(request, client_pid_)) {
+        answer(failure_frame());
+        return;
+    }
+    if (merges_list())
+        merged_ = std::make_unique<MergedList>();
     upstream_was_kept_ = upstream_ != nullptr;
-    if (upstream_ && is_best(upstream_agent()))
+    if (upstream_ && is_right(upstream_agent()))
         use_upstream();
     else
         begin_to_seek(host_.settings().grace);
@@ -185,12 +191,7 @@ void Session::begin_to_seek(Duration grace) {
 }
 
 void Session::seek() {
-    while (Candidate* const agent = host_.agents().best_except(tried_)) {
-        if (kind_ == RequestKind::sign && attempts_ > 0 &&
-            !agent->offers(signing_key(Message(request_)))) {
-            tried_.push_back(agent->path());
-            continue;
-        }
+    while (Candidate* const agent = next_agent()) {
         if (!host_.has_turn(*this, *agent)) {
             wait_for_turn(*agent);
             return;
@@ -212,9 +213,53 @@ void Session::seek() {
         tried_.push_back(agent->path());
     }
     leave_queue();
+    if (merges_list() && merged_->has_answers()) {
+        answer_merged();
+        return;
+    }
     if (cause_.empty())
         cause_ = "no agent is live: log in with ssh -A, or see livesock status";
     wait_to_seek(deadline_ - Clock::now());
+}
+
+/// The best that has not been tried. A sign request goes where its key is offered: when it is taken
+/// to another agent, and from the first where agents are merged.
+Candidate* Session::next_agent() {
+    const std::string_view key =
+        kind_ == RequestKind::sign ? signing_key(Message(request_)) : std::string_view();
+    if (kind_ == RequestKind::sign && attempts_ == 0)
+        if (Candidate* const offering = offering_agent(key))
+            return offering;
+    while (Candidate* const agent = host_.agents().best_except(tried_)) {
+        const bool is_enough = merges_list() && merged_->has_answers();
+        if (is_enough && agent->state() != AgentState::live)
+            return nullptr;
+        if (kind_ != RequestKind::sign || attempts_ == 0 || agent->offers(key))
+            return agent;
+        tried_.push_back(agent->path());
+    }
+    return nullptr;
+}
+
+/// Where agents are merged: the one, not tried yet, that this client has seen to offer the key,
+/// else one that is known to offer it.
+Candidate* Session::offering_agent(std::string_view blob) const {
+    if (!host_.settings().merge)
+        return nullptr;
+    const auto may_serve = [&](const Candidate* agent) {
+        return is_fit(agent) &&
+               std::find(tried_.begin(), tried_.end(), agent->path()) == tried_.end();
+    };
+    const std::optional<std::uint64_t> id = merged_ ? merged_->agent_of(blob) : std::nullopt;
+    if (Candidate* const seen = id ? host_.agents().find(*id) : nullptr; may_serve(seen))
+        return seen;
+    std::vector<std::string> passed = tried_;
+    while (Candidate* const agent = host_.agents().best_except(passed)) {
+        if (agent->offers(blob))
+            return agent;
+        passed.push_back(agent->path());
+    }
+    return nullptr;
 }
 
 /// Any change among the agents ends the wait too.
@@ -370,11 +415,42 @@ void Session::on_binding_answer(const Message& answer) {
 
 void Session::on_answer(const Message& message) {
     end_sign();
+    if (merges_list()) {
+        take_merged(message);
+        return;
+    }
     note_binding(message.type() == MessageType::success);
     if (Candidate* const agent = upstream_agent())
         note_answer(*agent, message);
     host_.request_answered();
-    answer(message.frame());
+    answer_visible(message);
+}
+
+/// Answers the client, without the keys that the policy leaves out.
+void Session::answer_visible(const Message& message) {
+    const PolicySettings& policy = host_.settings().policy;
+    if (policy.keys.empty() || message.type() != MessageType::identities_answer)
+        answer(message.frame());
+    else
+        answer(allowed_identities(policy, message));
+}
+
+bool Session::merges_list() const {
+    return host_.settings().merge && kind_ == RequestKind::list;
+}
+
+/// One agent's share of the list; the next one is asked for its own.
+void Session::take_merged(const Message& message) {
+    if (Candidate* const agent = upstream_agent())
+        note_answer(*agent, message);
+    merged_->add(upstream_id_, parse_identities(message).value_or(std::vector<Identity>()));
+    tried_.push_back(upstream_path_);
+    begin_to_seek(Duration::zero());
+}
+
+void Session::answer_merged() {
+    host_.request_answered();
+    answer_visible(Message(merged_->frame()));
 }
 
 /// Every later agent gets this client's bindings too, even one that no agent has accepted yet: a
@@ -414,7 +490,8 @@ void Session::attempt_failed(const std::string& outcome, Duration grace, bool ag
         tried_.push_back(upstream_path_);
     end_sign();
     const bool was_sent = state_ == State::asking;
-    if (may_be_repeated({.kind = kind_, .was_sent = was_sent, .attempts = attempts_})) {
+    const bool has_some = merges_list() && merged_->has_answers();
+    if (has_some || may_be_repeated({.kind = kind_, .was_sent = was_sent, .attempts = attempts_})) {
         begin_to_seek(grace);
     } else {
         fail(cause_);
@@ -450,6 +527,17 @@ void Session::on_agents_changed() {
     const Candidate* const other = host_.agents().best_except(std::span(&upstream_path_, 1));
     if (other != nullptr && other->state() == AgentState::live)
         attempt_failed("it does not answer", host_.settings().grace);
+}
+
+/// Whether the connection to `agent` that is open already is the one for this request.
+bool Session::is_right(const Candidate* agent) const {
+    if (!host_.settings().merge)
+        return is_best(agent);
+    if (kind_ == RequestKind::list)
+        return false;
+    const Candidate* const offering =
+        kind_ == RequestKind::sign ? offering_agent(signing_key(Message(request_))) : nullptr;
+    return offering != nullptr ? offering == agent : is_best(agent);
 }
 
 /// Whether a connection to `agent` that is open already is as good as any.

@@ -3,6 +3,7 @@
 
 #include "supervisor/agent/message_stream.hpp"
 #include "supervisor/proxy/list_ahead.hpp"
+#include "supervisor/proxy/merged_list.hpp"
 #include "supervisor/proxy/settings.hpp"
 #include "supervisor/upstream/agent_pool.hpp"
 #include "supervisor/upstream/failure_log.hpp"
@@ -30,6 +31,9 @@ class SessionHost {
     virtual void request_answered() = 0;
     /// The client got SSH_AGENT_FAILURE from us.
     virtual void request_failed(FailedRequest request) = 0;
+    /// The rule of the policy that refuses the request of the process `pid`, which is told in the
+    /// log; nothing if it passes.
+    virtual std::optional<std::string> refused_by(const Message& request, pid_t pid) = 0;
     /// Whether `session` may connect to `agent` now. If not it is in the agent's queue, and
     /// Session::on_turn() is called when it is next and there is room.
     virtual bool has_turn(Session& session, Candidate& agent) = 0;
@@ -107,6 +111,9 @@ class Session {
 
     void begin_to_seek(Duration grace);
     void seek();
+    Candidate* next_agent();
+    Candidate* offering_agent(std::string_view blob) const;
+    bool is_right(const Candidate* agent) const;
     void wait_to_seek(Duration delay);
     void wait_for_turn(const Candidate& agent);
     void leave_queue();
@@ -121,6 +128,10 @@ class Session {
     void on_upstream_message(const Message& message);
     void on_binding_answer(const Message& answer);
     void on_answer(const Message& message);
+    void answer_visible(const Message& message);
+    bool merges_list() const;
+    void take_merged(const Message& message);
+    void answer_merged();
     void note_binding(bool was_accepted);
     void note_answer(Candidate& agent, const Message& message);
     void on_upstream_end();
@@ -159,6 +170,9 @@ class Session {
     bool upstream_was_kept_ = false; // opened before this request: it may have ended since
     bool is_signing_ = false;
     ListAhead ahead_; // on the present upstream
+
+    /// Of this client's last list; null unless agents are merged.
+    std::unique_ptr<MergedList> merged_;
 
     std::vector<Binding> bindings_;
     std::size_t bindings_done_ = 0; // on the present upstream

@@ -1,6 +1,7 @@
 // What the user can set about the proxy (livesock.toml(5)).
 #pragma once
 
+#include "supervisor/proxy/policy.hpp"
 #include "supervisor/upstream/settings.hpp"
 
 #include <chrono>
@@ -17,7 +18,11 @@ struct ProxySettings {
     std::size_t max_clients = 16'384; ///< beyond these, clients wait to be accepted
     /// Connections that one agent sees at once; beyond these, requests wait their turn.
     std::size_t max_upstreams = default_most_upstreams;
+    bool merge = false; ///< several agents as one (selection.mode)
+    PolicySettings policy{};
 
+    /// Whether the proxy does what a direct connection to the agent would not.
+    bool is_no_mere_relay() const { return merge || policy.restricts(); }
     bool operator==(const ProxySettings&) const = default;
 };
 

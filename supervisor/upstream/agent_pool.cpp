@@ -167,6 +167,11 @@ Candidate* AgentPool::best_except(std::span<const std::string> excluded) const {
     return best ? candidates_[*best].get() : nullptr;
 }
 
+void AgentPool::publish_instead(const std::string& path) {
+    published_instead_ = path;
+    select();
+}
+
 void AgentPool::on_change(std::function<void()> listener) {
     listeners_.push_back(std::move(listener));
 }
@@ -206,7 +211,9 @@ void AgentPool::select() {
     // Before the log is. A late agent may be all there is, but nobody is led past the proxy to one
     // that may sleep.
     const bool is_live = chosen != nullptr && chosen->state() == AgentState::live;
-    publisher_.publish(is_live ? std::optional(chosen->path()) : std::nullopt);
+    const std::string& shown =
+        is_live && published_instead_.empty() ? chosen->path() : published_instead_;
+    publisher_.publish(is_live ? std::optional(shown) : std::nullopt);
     if (chosen != selected_) {
         selected_ = chosen;
         if (chosen != nullptr)

@@ -51,6 +51,10 @@ class AgentPool {
     /// has, or does not within `patience`; then `done` is called, once.
     void refresh(Duration patience, std::function<void()> done);
 
+    /// Has `live` lead to `path` instead of to the agent, while one is live: nobody is to go round
+    /// the proxy. Empty: to the agent.
+    void publish_instead(const std::string& path);
+
     /// Calls `listener` from the loop whenever an agent or the choice has changed.
     void on_change(std::function<void()> listener);
 
@@ -78,6 +82,7 @@ class AgentPool {
     ProbeSettings settings_;
     std::size_t most_upstreams_ = default_most_upstreams;
     ReportPublisher& publisher_;
+    std::string published_instead_;
     std::vector<std::string> own_sockets_;
     std::string pin_;
     std::vector<std::unique_ptr<Candidate>> candidates_;

@@ -33,8 +33,15 @@ enum class SelectionPolicy {
     newest, ///< the latest login; agents with keys before those without
 };
 
+/// How many agents serve at once.
+enum class SelectionMode {
+    single, ///< the one that is chosen
+    merge,  ///< all that are live: their keys are one list, each signs with its own
+};
+
 struct SelectionSettings {
     SelectionPolicy policy = SelectionPolicy::newest;
+    SelectionMode mode = SelectionMode::single;
 
     bool operator==(const SelectionSettings&) const = default;
 };

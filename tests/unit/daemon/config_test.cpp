@@ -114,8 +114,28 @@ TEST_CASE("an unknown table is refused at its name") {
     check_refused("\n [prob]\n", "2:3", {"unknown table 'prob'", "did you mean 'probe'?"});
     check_refused("[[prob]]\n", "1:3", {"unknown table 'prob'"});
     check_refused("[zzzzzzzz]\n", "1:2",
-                  {"unknown table 'zzzzzzzz'", "discovery, probe, selection, proxy, log"});
+                  {"unknown table 'zzzzzzzz'", "discovery, probe, selection, proxy, policy, log"});
     CHECK_FALSE(contains(refused("[zzzzzzzz]\n"), "did you mean"));
+}
+
+TEST_CASE("the policy is read") {
+    const Config config = accepted(R"(
+        selection.mode = "merge"
+        [policy]
+        read_only = true
+        keys = ["SHA256:abc", "ann@desk"]
+        deny_comm = ["code"]
+    )");
+    CHECK(config.selection.mode == SelectionMode::merge);
+    CHECK(config.proxy.policy.read_only);
+    CHECK(config.proxy.policy.keys == std::vector<std::string>{"SHA256:abc", "ann@desk"});
+    CHECK(config.proxy.policy.deny_comm == std::vector<std::string>{"code"});
+    CHECK(config.proxy.policy.restricts());
+    CHECK_FALSE(accepted("[policy]\nkeys = []").proxy.policy.restricts());
+    check_refused("[policy]\nkeys = ['a', '']", "2:14", {"policy.keys", "not empty"});
+    check_refused("[policy]\nkeys = 'a'", "2:8", {"expected an array of strings"});
+    check_refused("[policy]\ndeny_comm = [1]", "2:14", {"policy.deny_comm has 1 in it"});
+    check_refused("selection.mode = 'all'", "1:18", {"expected one of \"single\", \"merge\""});
 }
 
 TEST_CASE("an unknown key is refused at its name, with the nearest known one") {

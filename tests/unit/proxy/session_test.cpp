@@ -767,6 +767,7 @@ struct LoneSession final : SessionHost {
     void request_failed(FailedRequest) override {}
     bool has_turn(Session&, Candidate&) override { return true; }
     bool is_awaited(std::uint64_t) override { return false; }
+    std::optional<std::string> refused_by(const Message&, pid_t) override { return std::nullopt; }
     void leave_queue(Session&) override {}
     void upstream_opened() override { ++upstreams; }
     void upstream_closed(std::uint64_t) override { --upstreams; }

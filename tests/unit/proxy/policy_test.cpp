@@ -1,0 +1,74 @@
+#include "tests/unit/proxy/proxied.hpp"
+
+using namespace livesock;
+
+namespace {
+
+const Identity ann{make_blob('a'), "ann"};
+const Identity bob{make_blob('b'), "bob"};
+const std::vector<Identity> both{ann, bob};
+
+std::optional<std::string> judge(const PolicySettings& policy, const std::string& frame) {
+    return refused_by(policy, Message(frame), both, 0);
+}
+
+} // namespace
+
+TEST_CASE("without a rule everything passes") {
+    const PolicySettings open;
+    CHECK(!open.restricts());
+    for (const std::string& frame :
+         {add_key_frame, request_identities_frame(), sign_request_for(ann.blob)})
+        CHECK(!judge(open, frame));
+}
+
+TEST_CASE("read_only lets list, sign, query and session-bind pass") {
+    const PolicySettings policy{.read_only = true, .keys = {}, .deny_comm = {}};
+    CHECK(policy.restricts());
+    for (const std::string& frame : {request_identities_frame(), sign_request_for(ann.blob),
+                                     query_frame(), session_bind_frame()})
+        CHECK(!judge(policy, frame));
+    for (const MessageType type :
+         {MessageType::add_identity, MessageType::remove_identity,
+          MessageType::remove_all_identities, MessageType::add_smartcard_key, MessageType::lock,
+          MessageType::unlock, MessageType::add_id_constrained, MessageType{99}})
+        CHECK(judge(policy, make_frame(type, "x")) == "policy.read_only");
+    CHECK(judge(policy, make_frame(MessageType::extension, WireWriter().string("x").bytes())) ==
+          "policy.read_only");
+}
+
+TEST_CASE("keys are allowed by fingerprint and by comment") {
+    for (const std::string& name : {std::string("ann"), fingerprint(ann.blob)}) {
+        const PolicySettings policy{.read_only = false, .keys = {name}, .deny_comm = {}};
+        CHECK(policy.restricts());
+        CHECK(!judge(policy, sign_request_for(ann.blob)));
+        CHECK(judge(policy, sign_request_for(bob.blob)) == "policy.keys");
+        CHECK(judge(policy, sign_request_for(make_blob('x'))) == "policy.keys");
+        CHECK(judge(policy, make_frame(MessageType::sign_request, "cut")) == "policy.keys");
+        const std::string list = identities_answer(both);
+        CHECK(allowed_identities(policy, Message(list)) == identities_answer({ann}));
+        const std::string broken = make_frame(MessageType::identities_answer, "x");
+        CHECK(allowed_identities(policy, Message(broken)) == identities_answer({}));
+    }
+}
+
+TEST_CASE("what the policy refuses is a failure, is remembered, and reaches no agent") {
+    ProxySettings settings = Proxied::slow_proxy;
+    settings.policy.read_only = true;
+    settings.policy.keys = {"a"};
+    Proxied proxied(settings);
+    FakeAgent& agent = proxied.add_live('a');
+    agent.keys.push_back({make_blob('b'), "b"});
+    proxied.pool.find(agent.path())->refresh();
+    settle(proxied.loop);
+    FarEnd client = proxied.connect();
+    CHECK(proxied.ask(client, add_key_frame) == failure_frame());
+    CHECK(proxied.ask(client, sign_request_for(make_blob('b'))) == failure_frame());
+    CHECK(agent.client_requests().empty());
+    REQUIRE(proxied.proxy->failures().requests().size() == 2);
+    CHECK(proxied.proxy->failures().requests()[1].cause == "it is refused by policy.keys");
+    CHECK(proxied.proxy->statistics().failed == 2);
+    CHECK(proxied.ask(client, sign_request_for(make_blob('a'))) == signature_of(agent));
+    CHECK(proxied.ask(client, request_identities_frame()) ==
+          identities_answer({{make_blob('a'), "a"}}));
+}
