@@ -55,6 +55,12 @@ class MessageStream {
 
     bool is_open() const { return static_cast<bool>(fd_); }
     bool is_drained() const { return unwritten_.empty(); }
+    /// Nothing of the conversation is on our side: somebody else may go on with it on the same
+    /// socket.
+    bool is_quiet() const {
+        return is_open() && !held_ && !input_ended_ && !framer_.in_message() &&
+               undelivered_.empty() && unwritten_.empty();
+    }
     int fd() const { return fd_.get(); }
 
     /// Since when the other end leaves us with half a message, or with bytes that it does not read.

@@ -163,12 +163,17 @@ Result<SupervisorLock> SupervisorLock::acquire(const RuntimeDir& directory) {
                                 : fmt::format("already running, pid {}", std::atoi(holder)),
                      code};
     }
-    // For the message above only, and not worth a failure on a full disk: the lock is what counts,
-    // it ends with its holder.
+    SupervisorLock lock(std::move(fd));
+    lock.note_holder();
+    return lock;
+}
+
+/// For the message above only, and not worth a failure on a full disk: the lock is what counts, it
+/// ends with its holder.
+void SupervisorLock::note_holder() const {
     const std::string pid = fmt::format("{}\n", ::getpid());
-    if (::ftruncate(fd.get(), 0) == 0) [[maybe_unused]]
-        const ssize_t written = ::pwrite(fd.get(), pid.data(), pid.size(), 0);
-    return SupervisorLock(std::move(fd));
+    if (::ftruncate(fd_.get(), 0) == 0) [[maybe_unused]]
+        const ssize_t written = ::pwrite(fd_.get(), pid.data(), pid.size(), 0);
 }
 
 bool SupervisorLock::is_lock_of(const RuntimeDir& directory) const {

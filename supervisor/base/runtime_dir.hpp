@@ -63,6 +63,13 @@ class SupervisorLock {
     /// Error::code is EWOULDBLOCK where another process holds it; the message names its pid.
     static Result<SupervisorLock> acquire(const RuntimeDir& directory);
 
+    /// The same lock, handed over by the process that holds it: `fd` is a duplicate of its own. It
+    /// ends when both have let it go.
+    static SupervisorLock inherit(UniqueFd fd) { return SupervisorLock(std::move(fd)); }
+    /// Names this process as its holder, for people.
+    void note_holder() const;
+    int fd() const { return fd_.get(); }
+
     /// Whether it still is the lock of `directory`, which may have been deleted and made anew.
     bool is_lock_of(const RuntimeDir& directory) const;
 

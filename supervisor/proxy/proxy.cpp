@@ -70,10 +70,23 @@ void Proxy::apply(const ProxySettings& settings) {
     resume_accepting();
 }
 
-void Proxy::shut_down() {
+void Proxy::stop_accepting() {
     acceptable_.pause();
     accept_again_.pause();
     listener_.reset();
+}
+
+void Proxy::give_clients(const ClientTaker& take) {
+    for (const auto& [session, owner] : sessions_)
+        session->give_to(take);
+}
+
+void Proxy::take_client(UniqueFd client, std::vector<SessionBinding> bindings) {
+    serve(std::move(client), std::move(bindings));
+}
+
+void Proxy::shut_down() {
+    stop_accepting();
     for (const auto& [session, owner] : sessions_)
         session->on_shutdown();
 }
@@ -100,7 +113,7 @@ void Proxy::accept_one() {
     }
 }
 
-void Proxy::serve(UniqueFd client) {
+void Proxy::serve(UniqueFd client, std::vector<SessionBinding> bindings) {
     const Result<Peer> peer = peer_of(client.get());
     if (!peer || !is_trusted_uid(peer->uid)) {
         if (peer)
@@ -116,7 +129,7 @@ void Proxy::serve(UniqueFd client) {
     most_sessions_ = std::max(most_sessions_, sessions_.size());
     if (sessions_.size() == 1)
         stall_timer_.start(stall_interval);
-    serving.start();
+    serving.resume(std::move(bindings));
 }
 
 void Proxy::pause_accepting() {

@@ -30,6 +30,16 @@ class Proxy final : private SessionHost {
     /// Accepts nobody any more and takes leave of all clients.
     void shut_down();
 
+    /// Accepts nobody any more; those who wait in the backlog are left to whoever else accepts from
+    /// the same listening socket.
+    void stop_accepting();
+    /// Has `take` go on with each client that can be given away at this moment.
+    void give_clients(const ClientTaker& take);
+    /// Serves a client that another process has given away.
+    void take_client(UniqueFd client, std::vector<SessionBinding> bindings);
+
+    int listener() const { return listener_.get(); }
+
     std::size_t clients() const { return sessions_.size(); }
     const ProxyStatistics& statistics() const { return statistics_; }
     const FailureLog& failures() const { return failures_; }
@@ -50,7 +60,7 @@ class Proxy final : private SessionHost {
     void upstream_closed(std::uint64_t agent) override;
 
     void accept_one();
-    void serve(UniqueFd client);
+    void serve(UniqueFd client, std::vector<SessionBinding> bindings = {});
     bool is_full() const;
     void pause_accepting();
     void resume_accepting();
@@ -64,7 +74,7 @@ class Proxy final : private SessionHost {
     EventLoop& loop_;
     AgentPool& agents_;
     ProxySettings settings_;
-    UniqueFd listener_;            // none after shut_down()
+    UniqueFd listener_;            // none after stop_accepting()
     std::size_t descriptor_limit_; // RLIMIT_NOFILE, as it was when last looked at
     std::size_t upstreams_ = 0;
     ProxyStatistics statistics_;

@@ -61,6 +61,18 @@ void Session::start() {
     client_.start();
 }
 
+void Session::resume(std::vector<SessionBinding> bindings) {
+    bindings_ = std::move(bindings);
+    start();
+}
+
+bool Session::give_to(const ClientTaker& take) {
+    if (state_ != State::idle || !client_.is_quiet() || !take(client_.fd(), bindings_))
+        return false;
+    close();
+    return true;
+}
+
 // The client's side.
 
 void Session::on_request(const Message& request) {

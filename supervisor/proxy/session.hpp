@@ -8,8 +8,10 @@
 #include "supervisor/upstream/agent_pool.hpp"
 #include "supervisor/upstream/failure_log.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +19,15 @@
 namespace livesock {
 
 class Session;
+
+/// A session-bind message of a client; it must fare with each agent as it did with the first.
+struct SessionBinding {
+    std::string frame;
+    bool was_accepted = false;
+};
+
+/// Another process that may go on with a client: whether it has taken the socket (a duplicate).
+using ClientTaker = std::function<bool(int fd, std::span<const SessionBinding> bindings)>;
 
 /// What a Session needs from the one who owns it.
 class SessionHost {
@@ -64,6 +75,13 @@ class Session {
     /// Serves the client from now on. What it has sent already is served within the call.
     void start();
 
+    /// Goes on with a client of another process that has bound it so.
+    void resume(std::vector<SessionBinding> bindings);
+
+    /// Has `take` go on with the client, if nothing is owed to it and it owes nothing. If it does,
+    /// the session closes.
+    bool give_to(const ClientTaker& take);
+
     /// An agent, or the choice among them, has changed.
     void on_agents_changed();
 
@@ -93,13 +111,6 @@ class Session {
         asking,  ///< the upstream has the request
         closed,  ///< over; the owner destroys this
     };
-    /// A session-bind message of this client; it must fare with each agent as it did with the
-    /// first.
-    struct Binding {
-        std::string frame;
-        bool was_accepted = false;
-    };
-
     void on_request(const Message& request);
     void on_client_end(MessageStream::End end);
     void on_client_drained();
@@ -174,7 +185,7 @@ class Session {
     /// Of this client's last list; null unless agents are merged.
     std::unique_ptr<MergedList> merged_;
 
-    std::vector<Binding> bindings_;
+    std::vector<SessionBinding> bindings_;
     std::size_t bindings_done_ = 0; // on the present upstream
 };
 

@@ -146,6 +146,18 @@ void AgentPool::unpin() {
     note_change();
 }
 
+void AgentPool::restore_pin(const std::string& wanted) {
+    pin_ = wanted;
+    select();
+    note_change();
+}
+
+bool AgentPool::is_settled() const {
+    return std::none_of(candidates_.begin(), candidates_.end(), [](const auto& candidate) {
+        return candidate->state() == AgentState::fresh;
+    });
+}
+
 /// Something changed that the next update() cannot tell from the states.
 void AgentPool::note_change() {
     has_changed_ = true;

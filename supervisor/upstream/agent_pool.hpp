@@ -45,6 +45,8 @@ class AgentPool {
     /// the fingerprint of one of its keys. Error::code is ENOENT if it fits none that is known.
     Result<void> pin(const std::string& wanted);
     void unpin();
+    /// Prefers what was pinned before, whether or not it fits an agent by now; empty for none.
+    void restore_pin(const std::string& wanted);
     const std::string& pinned() const { return pin_; }
 
     /// What is open at this moment is answered first, then every agent says again which keys it
@@ -54,6 +56,9 @@ class AgentPool {
     /// Has `live` lead to `path` instead of to the agent, while one is live: nobody is to go round
     /// the proxy. Empty: to the agent.
     void publish_instead(const std::string& path);
+
+    /// Whether every agent has answered its first question, or is known not to.
+    bool is_settled() const;
 
     /// Calls `listener` from the loop whenever an agent or the choice has changed.
     void on_change(std::function<void()> listener);

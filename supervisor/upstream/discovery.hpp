@@ -29,6 +29,9 @@ class Discovery {
     create(EventLoop& loop, const DiscoverySettings& settings, const std::string& home_pattern,
            std::function<void(const std::string& path, Origin origin)> on_socket);
 
+    /// Whether all that there is has been handed over.
+    bool is_settled() const { return found_.empty() && unscanned_.empty(); }
+
     /// Whether `path` is of those that are looked for.
     bool covers(std::string_view path) const;
 

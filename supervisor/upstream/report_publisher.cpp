@@ -5,6 +5,7 @@
 #include "supervisor/base/runtime_dir.hpp"
 
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <cstring>
 #include <utility>
@@ -12,14 +13,38 @@
 #include <unistd.h>
 
 namespace livesock {
+namespace {
+
+std::optional<std::string> target_of(const std::string& link) {
+    char target[PATH_MAX];
+    const ssize_t length = ::readlink(link.c_str(), target, sizeof target);
+    if (length < 0)
+        return std::nullopt;
+    return std::string(target, static_cast<std::size_t>(length));
+}
+
+} // namespace
 
 ReportPublisher::ReportPublisher(const RuntimeDir& directory)
     : link_(directory.entry(live_link_name)) {
     ::unlink(link_.c_str());
 }
 
+ReportPublisher::ReportPublisher(const RuntimeDir& directory, Held /*unused*/)
+    : link_(directory.entry(live_link_name))
+    , is_held_(true) {}
+
+void ReportPublisher::release() {
+    if (!std::exchange(is_held_, false))
+        return;
+    published_ = target_of(link_);
+    const std::optional<std::string> wanted = wanted_;
+    publish(wanted);
+}
+
 void ReportPublisher::publish(const std::optional<std::string>& agent) {
-    if (agent == published_)
+    wanted_ = agent;
+    if (is_held_ || agent == published_)
         return;
     if (!agent) {
         if (::unlink(link_.c_str()) != 0 && errno != ENOENT)
