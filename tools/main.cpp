@@ -98,7 +98,7 @@ void CommandLine::add_environment_commands() {
 void CommandLine::add_supervisor_commands() {
     add("start", "Start the supervisor if it is not running", start_command);
     add("stop", "Stop the supervisor, and wait until it has ended", stop_command);
-    add("restart", "Stop the supervisor and start it again", restart_command);
+    add("restart", "Have a new supervisor take the place of the one that runs", restart_command);
     add("reload", "Have the supervisor read its configuration again", reload_command);
     CLI::App& log =
         add("log", "Show the supervisor's log", [this] { return log_command(options_.follow); });

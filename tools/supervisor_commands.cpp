@@ -18,6 +18,12 @@ using namespace std::chrono_literals;
 /// How long the supervisor may take to end once it has said that it will.
 constexpr auto stop_limit = 10s;
 
+/// How long it may take to start its successor: longer than it gives it itself.
+constexpr auto restart_limit = 12s;
+
+/// How long it is waited for to have left, when its successor serves.
+constexpr auto leave_limit = 1s;
+
 /// Ends the supervisor of `client`; returns its pid, 0 if it did not live to say it: somebody else
 /// may be stopping it, and that is as good.
 Result<std::int64_t> stop(ControlClient& client) {
@@ -67,8 +73,26 @@ int stop_command() {
 }
 
 int restart_command() {
-    const int stopped = stop_command();
-    return stopped == exit_done ? start_command() : stopped;
+    Result<ControlClient> client = find_supervisor();
+    if (!client && client.error().code == ENOENT)
+        return start_command();
+    if (!client)
+        return complain(client.error(), exit_unusable);
+    const Result<ControlAnswer> answer = client->ask({.command = "restart"}, restart_limit);
+    if (!answer && answer.error().code != ECONNRESET)
+        return complain(answer.error(), exit_unusable);
+    if (answer && answer->code == "unknown_command") {
+        fmt::print("The supervisor is of an older version, which cannot hand over: it is stopped "
+                   "and started.\n");
+        const int stopped = stop_command();
+        return stopped == exit_done ? start_command() : stopped;
+    }
+    if (answer && !answer->ok)
+        return complain(Error{escaped(answer->error) + "; the supervisor goes on as before"},
+                        exit_no);
+    // It may still have a request to answer; what its successor serves is not held up by that.
+    [[maybe_unused]] const Result<void> ended = client->wait_for_end(leave_limit);
+    return start_command();
 }
 
 int reload_command() {

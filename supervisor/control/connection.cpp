@@ -79,6 +79,12 @@ void ControlConnection::next_line() {
     callbacks_.line(line);
 }
 
+void ControlConnection::receive(const std::string& line) {
+    received_ += line;
+    received_ += '\n';
+    next_line();
+}
+
 void ControlConnection::answer(const std::string& line) {
     if (!fd_)
         return;

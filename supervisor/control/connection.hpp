@@ -25,10 +25,18 @@ class ControlConnection {
 
     /// Answers the line that was handed over last.
     void answer(const std::string& line);
+    /// Takes `line` as if it had been received.
+    void receive(const std::string& line);
     /// Takes no further line, and closes as soon as all answers are out.
     void close_when_written();
     /// Closes at once, whatever was asked.
     void close();
+    /// Nothing was received that is not answered, and nothing is to be written.
+    bool is_quiet() const {
+        return fd_ && !awaits_answer_ && !is_ending_ && !input_ended_ && received_.empty() &&
+               unwritten_.empty();
+    }
+    int fd() const { return fd_.get(); }
     bool is_open() const { return static_cast<bool>(fd_); }
     /// A line was handed over and is not answered yet.
     bool owes_answer() const { return awaits_answer_ && unwritten_.empty(); }

@@ -7,7 +7,10 @@
 #include "supervisor/upstream/failure_log.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <string>
+
+#include <sys/types.h>
 
 namespace livesock {
 
@@ -31,6 +34,8 @@ class ControlHost {
     virtual const FailureLog& failures() const = 0;
     /// Reads the configuration again. After an error the former one is in force.
     virtual Result<void> reload() = 0;
+    /// Has a successor take over and says its pid, or why it could not and we go on.
+    virtual void restart(std::function<void(const Result<pid_t>&)> done) = 0;
     /// Ends the supervisor when the loop's callbacks have returned.
     virtual void stop() = 0;
 

@@ -5,6 +5,7 @@
 #include "supervisor/base/peer.hpp"
 #include "supervisor/control/status.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <fmt/format.h>
@@ -49,6 +50,15 @@ bool is_live(const Candidate* agent) {
     return agent != nullptr && agent->state() == AgentState::live;
 }
 
+/// What one who waits for an agent has still to ask.
+std::string wait_line(std::optional<TimePoint> until) {
+    json request{{"command", "wait"}};
+    if (until)
+        request["timeout_ms"] =
+            std::max(0.0, std::chrono::duration<double, std::milli>(*until - Clock::now()).count());
+    return to_line(request);
+}
+
 } // namespace
 
 ControlServer::ControlServer(ControlHost& host, UniqueFd listener)
@@ -63,6 +73,31 @@ ControlServer::ControlServer(ControlHost& host, UniqueFd listener)
     })) {
     acceptable_.resume();
     host_.agents().on_change([this] { on_agents_changed(); });
+}
+
+void ControlServer::stop_accepting() {
+    acceptable_.pause();
+    accept_again_.pause();
+    listener_.reset();
+}
+
+void ControlServer::give_clients(const Taker& take) {
+    for (auto& [id, client] : clients_) {
+        ControlConnection& connection = *client.connection;
+        // Who waits for an agent goes on to wait.
+        if (!connection.is_open() || (!client.waits && !connection.is_quiet()) ||
+            !take(connection.fd(), client.waits ? wait_line(client.waits_until) : std::string()))
+            continue;
+        client.patience.pause();
+        connection.close();
+    }
+}
+
+void ControlServer::take_client(UniqueFd fd, const std::string& line) {
+    const Id id = next_id_;
+    admit(std::move(fd));
+    if (const auto client = clients_.find(id); client != clients_.end() && !line.empty())
+        client->second.connection->receive(line);
 }
 
 void ControlServer::accept() {
@@ -152,6 +187,8 @@ void ControlServer::run(Id id, const json& request) {
         wait(id, request);
     else if (command == "reload")
         reload(id);
+    else if (command == "restart")
+        restart(id);
     else if (command == "stop")
         stop(id);
     else
@@ -161,8 +198,7 @@ void ControlServer::run(Id id, const json& request) {
 
 /// Tells what the agents say now, not what they said at the last interval.
 void ControlServer::report(Id id, json (*describe)(ControlHost&)) {
-    host_.agents().refresh(refresh_patience,
-                           [this, id, describe] { answer(id, describe(host_)); });
+    host_.agents().refresh(refresh_patience, [this, id, describe] { answer(id, describe(host_)); });
 }
 
 void ControlServer::register_agent(Id id, const json& request) {
@@ -207,6 +243,7 @@ void ControlServer::wait(Id id, const json& request) {
     }
     Client& client = clients_[id];
     client.waits = true;
+    client.waits_until.reset();
     const auto timeout = request.find("timeout_ms");
     if (timeout == request.end() || !timeout->is_number())
         return;
@@ -218,6 +255,7 @@ void ControlServer::wait(Id id, const json& request) {
         answer_error(id, "timeout", "no agent became live in time");
     });
     client.patience.start(std::chrono::milliseconds(patience));
+    client.waits_until = Clock::now() + std::chrono::milliseconds(patience);
 }
 
 void ControlServer::on_agents_changed() {
@@ -237,6 +275,18 @@ void ControlServer::reload(Id id) {
         answer_error(id, "bad_config", reloaded.error().message);
     else
         answer(id, {{"ok", true}});
+}
+
+/// The connection ends with us, not with the successor: who asked may wait for our end.
+void ControlServer::restart(Id id) {
+    host_.restart([this, id](const Result<pid_t>& successor) {
+        if (successor)
+            answer(id, {{"ok", true}, {"pid", *successor}});
+        else
+            answer_error(id, "refused", successor.error().message);
+        if (const auto client = clients_.find(id); successor && client != clients_.end())
+            client->second.connection->close_when_written();
+    });
 }
 
 void ControlServer::stop(Id id) {

@@ -5,8 +5,10 @@
 #include "supervisor/control/host.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,11 +26,25 @@ class ControlServer {
     /// Accepts from `listener`, which listens already and is non-blocking.
     ControlServer(ControlHost& host, UniqueFd listener);
 
+    /// Another process that may go on with a client, for whom it is to answer `line` first, if that
+    /// is not empty: whether it has taken the socket (a duplicate).
+    using Taker = std::function<bool(int fd, const std::string& line)>;
+    /// Accepts nobody any more; who waits in the backlog is left to whoever accepts there too.
+    void stop_accepting();
+    /// Has `take` go on with each client that can be given away at this moment.
+    void give_clients(const Taker& take);
+    /// Serves a client that another process has given away.
+    void take_client(UniqueFd client, const std::string& line);
+    std::size_t clients() const { return clients_.size() - closed_.size(); }
+
+    int listener() const { return listener_.get(); }
+
   private:
     using Id = std::uint64_t;
     struct Client {
         std::unique_ptr<ControlConnection> connection;
         bool waits = false; // for an agent to become live
+        std::optional<TimePoint> waits_until;
         Watch patience;
     };
 
@@ -43,6 +59,7 @@ class ControlServer {
     void use(Id id, const nlohmann::json& request);
     void wait(Id id, const nlohmann::json& request);
     void reload(Id id);
+    void restart(Id id);
     void stop(Id id);
     void on_agents_changed();
     void answer(Id id, const nlohmann::json& answer);

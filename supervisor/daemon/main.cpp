@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include <fmt/format.h>
 #include <getopt.h>
 #include <unistd.h>
 
@@ -38,19 +39,21 @@ See livesockd(8).
 struct Words {
     bool daemon = false;
     bool check_config = false;
+    std::optional<int> successor; ///< the channel that the running supervisor has left open for us
     std::string directory;
     SupervisorOptions options;
 };
 
 /// The exit status, where the words alone decide it.
 std::optional<int> read_words(int argc, char** argv, Words& words) {
-    enum { check_config_option = 256 };
+    enum { check_config_option = 256, successor_option };
     static const option known[] = {
         {"daemon", no_argument, nullptr, 'd'},
         {"config", required_argument, nullptr, 'c'},
         {"directory", required_argument, nullptr, 'D'},
         {"log-level", required_argument, nullptr, 'l'},
         {"check-config", no_argument, nullptr, check_config_option},
+        {"successor", required_argument, nullptr, successor_option},
         {"version", no_argument, nullptr, 'V'},
         {"help", no_argument, nullptr, 'h'},
         {nullptr, 0, nullptr, 0},
@@ -76,6 +79,9 @@ std::optional<int> read_words(int argc, char** argv, Words& words) {
             break;
         case check_config_option:
             words.check_config = true;
+            break;
+        case successor_option:
+            words.successor = std::atoi(optarg);
             break;
         case 'V':
             std::puts("livesockd " LIVESOCK_VERSION);
@@ -117,6 +123,42 @@ int check_config(const SupervisorOptions& options) {
     return EXIT_FAILURE;
 }
 
+Result<void> log_to(const std::string& file) {
+    log::set_style(log::Style::timestamp);
+    return log::open_file(file);
+}
+
+Result<std::unique_ptr<Supervisor>> take_over(SupervisorOptions options,
+                                              std::unique_ptr<Predecessor> predecessor) {
+    const Estate& estate = predecessor->estate;
+    options.log_file = estate.log_file;
+    if (!options.log_file.empty())
+        if (Result<void> opened = log_to(options.log_file); !opened)
+            return opened.error();
+    Result<RuntimeDir> directory = RuntimeDir::make(estate.directory);
+    if (!directory)
+        return directory.error();
+    SupervisorLock lock = SupervisorLock::inherit(std::move(predecessor->lock));
+    if (!lock.is_lock_of(*directory))
+        return Error{fmt::format("'{}' has been deleted or replaced", directory->path())};
+    return Supervisor::create(ClaimedDir{std::move(*directory), std::move(lock)},
+                              std::move(options), std::move(predecessor));
+}
+
+Result<std::unique_ptr<Supervisor>> start_as_successor(const Words& words) {
+    Result<std::unique_ptr<Predecessor>> predecessor = Predecessor::meet(*words.successor);
+    if (!predecessor)
+        return predecessor.error();
+    const Result<HandOverChannel> channel = (*predecessor)->channel().duplicate();
+    if (!channel)
+        return channel.error();
+    Result<std::unique_ptr<Supervisor>> supervisor =
+        take_over(words.options, std::move(*predecessor));
+    if (!supervisor)
+        Predecessor::refuse(*channel, supervisor.error().message);
+    return supervisor;
+}
+
 Result<std::unique_ptr<Supervisor>> start(const Words& words) {
     DirectoryInputs inputs = directory_inputs();
     if (!words.directory.empty())
@@ -132,9 +174,8 @@ Result<std::unique_ptr<Supervisor>> start(const Words& words) {
     SupervisorOptions options = words.options;
     if (words.daemon) {
         options.log_file = directory.entry(log_name);
-        if (Result<void> opened = log::open_file(options.log_file); !opened)
+        if (Result<void> opened = log_to(options.log_file); !opened)
             return opened.error();
-        log::set_style(log::Style::timestamp);
     }
     if (const std::string preferred = preferred_directory(inputs);
         !preferred.empty() && directory.path() != preferred)
@@ -166,7 +207,8 @@ int main(int argc, char** argv) {
         }
         readiness = std::move(*forked);
     }
-    Result<std::unique_ptr<Supervisor>> supervisor = start(words);
+    Result<std::unique_ptr<Supervisor>> supervisor =
+        words.successor ? start_as_successor(words) : start(words);
     if (!supervisor) {
         if (words.daemon)
             readiness.report(supervisor.error());

@@ -26,20 +26,24 @@ Result<UniqueFd> replace_leftover(const std::string& path) {
 
 } // namespace
 
-Supervisor::Supervisor(ClaimedDir claimed, SupervisorOptions options, Config config, EventLoop loop)
+Supervisor::Supervisor(ClaimedDir claimed, SupervisorOptions options, Config config, EventLoop loop,
+                       std::unique_ptr<Predecessor> predecessor)
     : directory_(std::move(claimed.directory))
     , options_(std::move(options))
     , config_(std::move(config))
     , lock_(std::move(claimed.lock))
     , loop_(std::move(loop))
-    , publisher_(directory_)
+    , predecessor_(std::move(predecessor))
+    , publisher_(predecessor_ ? ReportPublisher(directory_, ReportPublisher::Held{})
+                              : ReportPublisher(directory_))
     , agents_(loop_, config_.probe, publisher_)
     , terminated_(loop_.on_signal(SIGTERM, [this] { stop(); }))
     , interrupted_(loop_.on_signal(SIGINT, [this] { stop(); }))
     , hung_up_(loop_.on_signal(SIGHUP, [this] { on_hangup(); })) {}
 
 Result<std::unique_ptr<Supervisor>> Supervisor::create(ClaimedDir claimed,
-                                                       SupervisorOptions options) {
+                                                       SupervisorOptions options,
+                                                       std::unique_ptr<Predecessor> predecessor) {
     Result<Config> config = load_config(options.config_path, options.config_must_exist);
     if (!config)
         return config.error();
@@ -47,8 +51,11 @@ Result<std::unique_ptr<Supervisor>> Supervisor::create(ClaimedDir claimed,
     if (!loop)
         return loop.error();
     std::unique_ptr<Supervisor> supervisor(new Supervisor(std::move(claimed), std::move(options),
-                                                          std::move(*config), std::move(*loop)));
-    if (Result<void> listening = supervisor->listen(); !listening)
+                                                          std::move(*config), std::move(*loop),
+                                                          std::move(predecessor)));
+    if (Result<void> listening =
+            supervisor->predecessor_ ? supervisor->prepare_take_over() : supervisor->listen();
+        !listening)
         return listening.error();
     return supervisor;
 }
@@ -99,7 +106,8 @@ void Supervisor::apply(const Config& config) {
     agents_.limit_upstreams(config.proxy.max_upstreams);
     ProxySettings proxy = config.proxy;
     proxy.merge = config.selection.mode == SelectionMode::merge;
-    proxy_->apply(proxy);
+    if (proxy_)
+        proxy_->apply(proxy);
     agents_.publish_instead(proxy.is_no_mere_relay() ? directory_.entry(agent_socket_name)
                                                      : std::string());
 }
@@ -108,9 +116,14 @@ Result<void> Supervisor::run() {
     terminated_.resume();
     interrupted_.resume();
     hung_up_.resume();
+    if (!predecessor_)
+        announce();
+    return loop_.run();
+}
+
+void Supervisor::announce() {
     log::info("livesockd {} serves '{}'", LIVESOCK_VERSION, directory_.entry(agent_socket_name));
     notify_service_manager("READY=1");
-    return loop_.run();
 }
 
 Result<void> Supervisor::reload() {
@@ -137,14 +150,16 @@ void Supervisor::on_hangup() {
 
 void Supervisor::stop() {
     log::info("stopping");
-    notify_service_manager("STOPPING=1");
+    if (proxy_ && !has_handed_over_)
+        notify_service_manager("STOPPING=1");
     loop_.stop();
 }
 
 /// The names go while we hold the lock: a successor cannot have made them yet. The lock goes before
 /// the control connections: who waits for our end may start a successor at once.
 Supervisor::~Supervisor() {
-    if (lock_.is_lock_of(directory_))
+    // A successor that never took over has made nothing.
+    if (proxy_ && lock_.is_lock_of(directory_))
         remove_names();
     if (proxy_)
         proxy_->shut_down();
@@ -152,8 +167,9 @@ Supervisor::~Supervisor() {
 }
 
 void Supervisor::remove_names() {
+    publisher_.release();
     publisher_.publish(std::nullopt);
-    if (proxy_ && !agent_socket_is_passed_)
+    if (!agent_socket_is_passed_)
         ::unlink(directory_.entry(agent_socket_name).c_str());
     if (control_)
         ::unlink(directory_.entry(control_socket_name).c_str());

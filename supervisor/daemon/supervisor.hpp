@@ -4,13 +4,16 @@
 #include "supervisor/base/runtime_dir.hpp"
 #include "supervisor/control/server.hpp"
 #include "supervisor/daemon/config.hpp"
+#include "supervisor/daemon/hand_over.hpp"
 #include "supervisor/loop/event_loop.hpp"
 #include "supervisor/proxy/proxy.hpp"
 #include "supervisor/upstream/discovery.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace livesock {
 
@@ -23,28 +26,43 @@ struct SupervisorOptions {
 
 class Supervisor final : private ControlHost {
   public:
-    /// Listens in the runtime directory: when this returns, clients are not refused any more.
-    static Result<std::unique_ptr<Supervisor>> create(ClaimedDir claimed,
-                                                      SupervisorOptions options);
+    /// Listens in the runtime directory: when this returns, clients are not refused any more. With
+    /// a `predecessor`, who serves them, it takes its place in run().
+    static Result<std::unique_ptr<Supervisor>>
+    create(ClaimedDir claimed, SupervisorOptions options,
+           std::unique_ptr<Predecessor> predecessor = nullptr);
     ~Supervisor();
 
     /// Serves until it is told to stop, by a signal or through the control socket.
     Result<void> run();
 
   private:
-    Supervisor(ClaimedDir claimed, SupervisorOptions options, Config config, EventLoop loop);
+    Supervisor(ClaimedDir claimed, SupervisorOptions options, Config config, EventLoop loop,
+               std::unique_ptr<Predecessor> predecessor);
 
     Result<void> listen();
+    void announce();
     Result<void> discover(const DiscoverySettings& settings);
     void remove_names();
     void apply(const Config& config);
     void on_hangup();
+
+    Estate estate() const;
+    std::vector<std::string> successor_words() const;
+    void answer_restart(const Result<pid_t>& outcome);
+    void hand_over();
+    void leave();
+    Result<void> prepare_take_over();
+    void adopt(const Estate& estate);
+    void settle();
+    void take_over();
 
     EventLoop& loop() override { return loop_; }
     AgentPool& agents() override { return agents_; }
     SupervisorFacts facts() const override;
     const FailureLog& failures() const override { return proxy_->failures(); }
     Result<void> reload() override;
+    void restart(std::function<void(const Result<pid_t>&)> done) override;
     void stop() override;
 
     RuntimeDir directory_;
@@ -53,6 +71,7 @@ class Supervisor final : private ControlHost {
     SupervisorLock lock_;
     EventLoop loop_;
     TimePoint started_ = Clock::now();
+    std::unique_ptr<Predecessor> predecessor_; // null unless this is a restart
     ReportPublisher publisher_;
     AgentPool agents_;
     std::unique_ptr<Discovery> discovery_;
@@ -62,6 +81,14 @@ class Supervisor final : private ControlHost {
     Watch interrupted_;
     Watch hung_up_;
     bool agent_socket_is_passed_ = false; // by the service manager, who keeps it
+
+    Watch settling_; // of the agents, before the predecessor's place is taken
+    TimePoint settle_by_{};
+    std::unique_ptr<Successor> successor_; // the last that was started
+    std::vector<std::function<void(const Result<pid_t>&)>> restart_waiters_;
+    bool has_handed_over_ = false; // what remains is to be answered, or given away
+    Watch leaving_;
+    TimePoint leave_by_{};
 };
 
 } // namespace livesock

@@ -28,6 +28,7 @@ class FakeHost final : public ControlHost {
     FailureLog failed;
     int reloads = 0;
     int stops = 0;
+    std::vector<std::function<void(const Result<pid_t>&)>> restarts; ///< to be answered
 
     EventLoop& loop() override { return loop_; }
     AgentPool& agents() override { return agents_; }
@@ -36,6 +37,9 @@ class FakeHost final : public ControlHost {
     Result<void> reload() override {
         ++reloads;
         return config_problem.empty() ? Result<void>() : Error{config_problem};
+    }
+    void restart(std::function<void(const Result<pid_t>&)> done) override {
+        restarts.push_back(std::move(done));
     }
     void stop() override { ++stops; }
 

@@ -1,0 +1,184 @@
+// The supervisor's part in a restart, on either side: see hand_over.hpp.
+#include "preload/report.h"
+#include "supervisor/base/log.hpp"
+#include "supervisor/daemon/sd_notify.hpp"
+#include "supervisor/daemon/supervisor.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+namespace livesock {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A successor begins when it knows every agent, or after this: one may hang.
+constexpr auto longest_settling = 2s;
+constexpr auto settling_pause = 5ms;
+
+/// How often it is looked whether the next client can be given away.
+constexpr auto leaving_pause = 10ms;
+
+/// Who was replaced stays no longer than a request may take, and this.
+constexpr auto leaving_margin = 1s;
+
+std::string_view name_of_level(log::Level level) {
+    switch (level) {
+    case log::Level::error:
+        return "error";
+    case log::Level::warning:
+        return "warning";
+    case log::Level::info:
+        return "info";
+    case log::Level::debug:
+        return "debug";
+    }
+    return "info";
+}
+
+/// SO_PEERCRED names to clients the process that called listen(2) last; the backlog stays.
+void become_listener(int fd) {
+    ::listen(fd, SOMAXCONN);
+}
+
+} // namespace
+
+// The one that is replaced.
+
+Estate Supervisor::estate() const {
+    Estate estate{.directory = directory_.path(),
+                  .log_file = options_.log_file,
+                  .agent_socket_is_passed = agent_socket_is_passed_,
+                  .pinned = agents_.pinned()};
+    for (const auto& agent : agents_.candidates())
+        if (agent->origin() == Origin::registered)
+            estate.registered.push_back(agent->path());
+    return estate;
+}
+
+std::vector<std::string> Supervisor::successor_words() const {
+    std::vector<std::string> words;
+    if (options_.config_must_exist)
+        words.insert(words.end(), {"--config", options_.config_path});
+    if (options_.log_level)
+        words.insert(words.end(), {"--log-level", std::string(name_of_level(*options_.log_level))});
+    return words;
+}
+
+void Supervisor::restart(std::function<void(const Result<pid_t>&)> done) {
+    if (!proxy_ || has_handed_over_) {
+        done(Error{"a restart is in progress"});
+        return;
+    }
+    restart_waiters_.push_back(std::move(done));
+    if (restart_waiters_.size() > 1)
+        return;
+    log::info("restarting: the successor is started");
+    const int sockets[] = {lock_.fd(), proxy_->listener(), control_->listener()};
+    Result<std::unique_ptr<Successor>> successor = Successor::start(
+        loop_, own_program(), successor_words(), estate(), sockets,
+        {.take = [this] { hand_over(); },
+         .failed = [this](const std::string& why) { answer_restart(Error{why}); }});
+    if (successor)
+        successor_ = std::move(*successor);
+    else
+        answer_restart(successor.error());
+}
+
+void Supervisor::answer_restart(const Result<pid_t>& outcome) {
+    if (!outcome)
+        log::warning("the successor could not start, we go on: {}", outcome.error().message);
+    for (const auto& done : std::exchange(restart_waiters_, {}))
+        done(outcome);
+}
+
+void Supervisor::hand_over() {
+    has_handed_over_ = true;
+    publisher_.hold();
+    proxy_->stop_accepting();
+    control_->stop_accepting();
+    lock_.release();
+    notify_service_manager(fmt::format("MAINPID={}", successor_->pid()));
+    successor_->release(estate());
+    log::info("the successor, pid {}, serves; {} clients go with it", successor_->pid(),
+              proxy_->clients());
+    answer_restart(successor_->pid());
+    leave_by_ = Clock::now() + std::max(config_.proxy.sign_timeout, config_.proxy.list_timeout) +
+                leaving_margin;
+    leaving_ = loop_.timer([this] { leave(); });
+    leave();
+}
+
+/// Clients go one by one, each as soon as its request is answered.
+void Supervisor::leave() {
+    proxy_->give_clients([this](int fd, std::span<const SessionBinding> bindings) {
+        return successor_->take_client(fd, bindings);
+    });
+    control_->give_clients(
+        [this](int fd, const std::string& line) { return successor_->take_control(fd, line); });
+    if ((proxy_->clients() == 0 && control_->clients() == 0) || Clock::now() >= leave_by_)
+        loop_.stop();
+    else
+        leaving_.start(leaving_pause);
+}
+
+// The one that takes its place.
+
+Result<void> Supervisor::prepare_take_over() {
+    const Estate& estate = predecessor_->estate;
+    agent_socket_is_passed_ = estate.agent_socket_is_passed;
+    agents_.never_use(directory_.entry(agent_socket_name));
+    agents_.never_use(directory_.entry(control_socket_name));
+    apply(config_);
+    adopt(estate);
+    settle_by_ = Clock::now() + longest_settling;
+    settling_ = loop_.timer([this] { settle(); });
+    settling_.start(settling_pause);
+    return discover(config_.discovery);
+}
+
+/// Goes on with what people have said to the predecessor.
+void Supervisor::adopt(const Estate& estate) {
+    for (const std::string& path : estate.registered)
+        if (const Result<Candidate*> added = agents_.add(path, Origin::registered); !added)
+            log::debug("passed over: {}", added.error().message);
+    agents_.restore_pin(estate.pinned);
+}
+
+void Supervisor::settle() {
+    if (discovery_->is_settled() && agents_.is_settled())
+        take_over();
+    else if (Clock::now() >= settle_by_)
+        take_over();
+    else
+        settling_.start(settling_pause);
+}
+
+void Supervisor::take_over() {
+    become_listener(predecessor_->agent_socket.get());
+    become_listener(predecessor_->control_socket.get());
+    ControlHost& host = *this;
+    proxy_ = std::make_unique<Proxy>(loop_, agents_, config_.proxy,
+                                     std::move(predecessor_->agent_socket));
+    control_ = std::make_unique<ControlServer>(host, std::move(predecessor_->control_socket));
+    apply(config_);
+    predecessor_->take(loop_, {.released =
+                                   [this](const Estate& estate) {
+                                       lock_.note_holder();
+                                       adopt(estate);
+                                       publisher_.release();
+                                       announce();
+                                   },
+                               .client =
+                                   [this](UniqueFd fd, std::vector<SessionBinding> bindings) {
+                                       proxy_->take_client(std::move(fd), std::move(bindings));
+                                   },
+                               .control =
+                                   [this](UniqueFd fd, const std::string& line) {
+                                       control_->take_client(std::move(fd), line);
+                                   }});
+}
+
+} // namespace livesock
