@@ -102,8 +102,8 @@ std::optional<Level> parse_level(std::string_view name) {
 }
 
 Result<void> open_file(const std::string& path) {
-    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK |
-                                               O_CLOEXEC,
+    const UniqueFd fd(::open(path.c_str(),
+                             O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
                              S_IRUSR | S_IWUSR));
     struct stat status {};
     if (!fd || ::fstat(fd.get(), &status) != 0 || ::dup2(fd.get(), STDERR_FILENO) < 0)
@@ -111,6 +111,18 @@ Result<void> open_file(const std::string& path) {
     file_path = path;
     file_size = static_cast<std::size_t>(status.st_size);
     return {};
+}
+
+void reopen_file() {
+    struct stat written {};
+    struct stat named {};
+    if (file_path.empty() || ::fstat(STDERR_FILENO, &written) != 0 ||
+        (::lstat(file_path.c_str(), &named) == 0 && named.st_dev == written.st_dev &&
+         named.st_ino == written.st_ino))
+        return;
+    // If it cannot be opened, the old one, under whichever name, is written on.
+    const std::string path = file_path;
+    [[maybe_unused]] const Result<void> opened = open_file(path);
 }
 
 bool enabled(Level level) {

@@ -33,6 +33,9 @@ void set_style(Style style);
 /// beyond 1 MiB is renamed to `path`.1, in place of an older one, and a new one begun.
 [[nodiscard]] Result<void> open_file(const std::string& path);
 
+/// Opens that file anew if it is not at its path any more; without effect where there is none.
+void reopen_file();
+
 /// The level called `name` ("error", "warning", "info", "debug"), if there is one.
 [[nodiscard]] std::optional<Level> parse_level(std::string_view name);
 

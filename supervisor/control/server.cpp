@@ -81,6 +81,18 @@ void ControlServer::stop_accepting() {
     listener_.reset();
 }
 
+void ControlServer::listen_on(UniqueFd listener) {
+    for (;;) {
+        UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        if (!fd)
+            break;
+        admit(std::move(fd));
+    }
+    acceptable_ = host_.loop().on_readable(listener.get(), [this] { accept(); });
+    listener_ = std::move(listener);
+    acceptable_.resume();
+}
+
 void ControlServer::give_clients(const Taker& take) {
     for (auto& [id, client] : clients_) {
         ControlConnection& connection = *client.connection;

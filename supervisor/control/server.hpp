@@ -31,6 +31,8 @@ class ControlServer {
     using Taker = std::function<bool(int fd, const std::string& line)>;
     /// Accepts nobody any more; who waits in the backlog is left to whoever accepts there too.
     void stop_accepting();
+    /// Accepts from `listener` from now on, and serves who waits in the former one's backlog.
+    void listen_on(UniqueFd listener);
     /// Has `take` go on with each client that can be given away at this moment.
     void give_clients(const Taker& take);
     /// Serves a client that another process has given away.

@@ -74,11 +74,13 @@ Result<void> Supervisor::listen() {
     agents_.never_use(agent_path);
     agents_.never_use(control_path);
     proxy_ = std::make_unique<Proxy>(loop_, agents_, config_.proxy, std::move(*agent_socket));
+    agent_name_ = file_at(agent_path);
     Result<UniqueFd> control_socket = replace_leftover(control_path);
     if (!control_socket)
         return control_socket.error();
     ControlHost& host = *this;
     control_ = std::make_unique<ControlServer>(host, std::move(*control_socket));
+    keep_directory();
     apply(config_);
     return discover(config_.discovery);
 }
@@ -164,15 +166,6 @@ Supervisor::~Supervisor() {
     if (proxy_)
         proxy_->shut_down();
     lock_.release();
-}
-
-void Supervisor::remove_names() {
-    publisher_.release();
-    publisher_.publish(std::nullopt);
-    if (!agent_socket_is_passed_)
-        ::unlink(directory_.entry(agent_socket_name).c_str());
-    if (control_)
-        ::unlink(directory_.entry(control_socket_name).c_str());
 }
 
 SupervisorFacts Supervisor::facts() const {

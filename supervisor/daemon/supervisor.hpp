@@ -4,6 +4,7 @@
 #include "supervisor/base/runtime_dir.hpp"
 #include "supervisor/control/server.hpp"
 #include "supervisor/daemon/config.hpp"
+#include "supervisor/daemon/directory_keeper.hpp"
 #include "supervisor/daemon/hand_over.hpp"
 #include "supervisor/loop/event_loop.hpp"
 #include "supervisor/proxy/proxy.hpp"
@@ -49,6 +50,13 @@ class Supervisor final : private ControlHost {
 
     Estate estate() const;
     std::vector<std::string> successor_words() const;
+    void keep_directory();
+    bool restore_names();
+    Result<void> try_to_restore_names();
+    Result<void> claim_again();
+    Result<void> restore_agent_socket();
+    Result<void> restore_control_socket();
+
     void answer_restart(const Result<pid_t>& outcome);
     void hand_over();
     void leave();
@@ -81,6 +89,11 @@ class Supervisor final : private ControlHost {
     Watch interrupted_;
     Watch hung_up_;
     bool agent_socket_is_passed_ = false; // by the service manager, who keeps it
+
+    std::unique_ptr<DirectoryKeeper> keeper_;
+    std::optional<FileId> agent_name_; // what we have made, or found, at the name
+    std::optional<FileId> control_name_;
+    std::string told_of_directory_; // what prevents it from being restored
 
     Watch settling_; // of the agents, before the predecessor's place is taken
     TimePoint settle_by_{};

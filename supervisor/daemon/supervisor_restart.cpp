@@ -100,6 +100,7 @@ void Supervisor::hand_over() {
     proxy_->stop_accepting();
     control_->stop_accepting();
     lock_.release();
+    keeper_.reset();
     notify_service_manager(fmt::format("MAINPID={}", successor_->pid()));
     successor_->release(estate());
     log::info("the successor, pid {}, serves; {} clients go with it", successor_->pid(),
@@ -169,6 +170,7 @@ void Supervisor::take_over() {
                                        lock_.note_holder();
                                        adopt(estate);
                                        publisher_.release();
+                                       keep_directory();
                                        announce();
                                    },
                                .client =

@@ -76,6 +76,18 @@ void Proxy::stop_accepting() {
     listener_.reset();
 }
 
+void Proxy::listen_on(UniqueFd listener) {
+    while (!is_full()) {
+        UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        if (!client)
+            break;
+        serve(std::move(client));
+    }
+    acceptable_ = loop_.on_readable(listener.get(), [this] { accept_one(); });
+    listener_ = std::move(listener);
+    acceptable_.resume();
+}
+
 void Proxy::give_clients(const ClientTaker& take) {
     for (const auto& [session, owner] : sessions_)
         session->give_to(take);

@@ -33,6 +33,9 @@ class Proxy final : private SessionHost {
     /// Accepts nobody any more; those who wait in the backlog are left to whoever else accepts from
     /// the same listening socket.
     void stop_accepting();
+    /// Accepts from `listener` from now on, and serves who waits in the former one's backlog, which
+    /// nobody can reach any more.
+    void listen_on(UniqueFd listener);
     /// Has `take` go on with each client that can be given away at this moment.
     void give_clients(const ClientTaker& take);
     /// Serves a client that another process has given away.

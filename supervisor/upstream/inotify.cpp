@@ -30,8 +30,11 @@ Result<Inotify> Inotify::create() {
 }
 
 Result<int> Inotify::add(const std::string& path) {
-    const int watch = ::inotify_add_watch(fd_.get(), path.c_str(),
-                                          IN_CREATE | IN_MOVED_TO | IN_ONLYDIR | IN_MOVE_SELF);
+    return add(path, IN_CREATE | IN_MOVED_TO | IN_MOVE_SELF);
+}
+
+Result<int> Inotify::add(const std::string& path, std::uint32_t events) {
+    const int watch = ::inotify_add_watch(fd_.get(), path.c_str(), events | IN_ONLYDIR);
     if (watch < 0)
         return system_error(fmt::format("cannot watch '{}'", escaped(path)), errno);
     return watch;

@@ -42,6 +42,14 @@ void ReportPublisher::release() {
     publish(wanted);
 }
 
+void ReportPublisher::restore() {
+    if (is_held_ || !published_ || target_of(link_) == published_)
+        return;
+    published_.reset();
+    const std::optional<std::string> wanted = wanted_;
+    publish(wanted);
+}
+
 void ReportPublisher::publish(const std::optional<std::string>& agent) {
     wanted_ = agent;
     if (is_held_ || agent == published_)

@@ -22,6 +22,9 @@ class ReportPublisher {
     void hold() { is_held_ = true; }
     void release();
 
+    /// Makes `live` again if somebody has deleted it, or made it lead elsewhere.
+    void restore();
+
     /// Makes `live` lead to `agent`, or absent. The change is atomic: a reader sees the old or the
     /// new target, never none. A failure is logged, and tried again at the next call.
     void publish(const std::optional<std::string>& agent);

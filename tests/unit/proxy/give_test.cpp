@@ -66,3 +66,13 @@ TEST_CASE("a client is not given away while something is on its way") {
     CHECK(taker.taken.empty());
     CHECK(proxied.proxy->clients() == 1);
 }
+
+TEST_CASE("who waits in the backlog of a socket that is replaced is served") {
+    Proxied proxied;
+    FakeAgent& agent = proxied.add_live('a');
+    FarEnd early = proxied.connect();
+    proxied.proxy->listen_on(std::move(*listen_at(proxied.path)));
+    FarEnd late = proxied.connect();
+    CHECK(proxied.ask(early, request_identities_frame()) == list_of(agent));
+    CHECK(proxied.ask(late, request_identities_frame()) == list_of(agent));
+}

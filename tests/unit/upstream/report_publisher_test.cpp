@@ -110,3 +110,36 @@ TEST_CASE("`live` that somebody else has removed is no failure when it is withdr
     publisher.publish("/a");
     CHECK(published.target() == "/a");
 }
+
+TEST_CASE("what a predecessor publishes stays until it lets go") {
+    const Published published;
+    ReportPublisher predecessor(published.directory);
+    predecessor.publish("/tmp/ssh-a/agent.1");
+    ReportPublisher successor(published.directory, ReportPublisher::Held{});
+    successor.publish(std::nullopt);
+    CHECK(published.target() == "/tmp/ssh-a/agent.1");
+    predecessor.hold();
+    predecessor.publish(std::nullopt);
+    CHECK(published.target() == "/tmp/ssh-a/agent.1");
+    SUBCASE("and then leads to another") {
+        successor.publish("/tmp/ssh-b/agent.2");
+        CHECK(published.target() == "/tmp/ssh-a/agent.1");
+        successor.release();
+        CHECK(published.target() == "/tmp/ssh-b/agent.2");
+    }
+    SUBCASE("and then is withdrawn") {
+        successor.release();
+        CHECK(published.target().empty());
+    }
+}
+
+TEST_CASE("`live` is made again where it was deleted, and not where it should be absent") {
+    const Published published;
+    ReportPublisher publisher(published.directory);
+    publisher.restore();
+    CHECK(published.target().empty());
+    publisher.publish("/tmp/ssh-a/agent.1");
+    fs::remove(published.link);
+    publisher.restore();
+    CHECK(published.target() == "/tmp/ssh-a/agent.1");
+}
