@@ -31,7 +31,8 @@ json round_trip_ms(const Liveness& liveness) {
 json reason(const Candidate& agent) {
     switch (agent.state()) {
     case AgentState::fresh:
-        return "it has not answered yet";
+        return agent.is_resting() ? "it is started when no other agent is live"
+                                  : "it has not answered yet";
     case AgentState::live:
         return nullptr;
     case AgentState::late:
@@ -71,14 +72,15 @@ json describe(const Candidate& agent, bool is_selected) {
     };
 }
 
-/// The selected first, then the live, then the others; the newest first within each.
+/// The selected first, then the live, then the others; within each the fallbacks last, in their
+/// order, and of the others the newest first.
 std::vector<const Candidate*> in_order(const AgentPool& agents) {
     std::vector<const Candidate*> ordered;
     for (const auto& candidate : agents.candidates())
         ordered.push_back(candidate.get());
     const auto rank = [&](const Candidate* agent) {
         return std::make_tuple(agent == agents.selected(), agent->state() == AgentState::live,
-                               agent->born());
+                               -static_cast<std::ptrdiff_t>(agent->tier()), agent->born());
     };
     std::sort(ordered.begin(), ordered.end(),
               [&](const Candidate* a, const Candidate* b) { return rank(a) > rank(b); });

@@ -244,7 +244,8 @@ Candidate* Session::next_agent() {
             return offering;
     while (Candidate* const agent = host_.agents().best_except(tried_)) {
         const bool is_enough = merges_list() && merged_->has_answers();
-        if (is_enough && agent->state() != AgentState::live)
+        // Those that are merged are peers: a fallback serves where there is nobody else.
+        if (is_enough && (agent->state() != AgentState::live || agent->tier() > 0))
             return nullptr;
         if (kind_ != RequestKind::sign || attempts_ == 0 || agent->offers(key))
             return agent;
@@ -267,7 +268,7 @@ Candidate* Session::offering_agent(std::string_view blob) const {
         return seen;
     std::vector<std::string> passed = tried_;
     while (Candidate* const agent = host_.agents().best_except(passed)) {
-        if (agent->offers(blob))
+        if (agent->offers(blob) && (agent->tier() == 0 || agent == host_.agents().selected()))
             return agent;
         passed.push_back(agent->path());
     }
@@ -518,6 +519,10 @@ void Session::on_agents_changed() {
     if (!upstream_)
         return;
     const Candidate* const agent = upstream_agent();
+    // One that is asked no more, for a better one is live, may end what it has begun.
+    if (agent != nullptr && agent->is_resting() && agent->state() == AgentState::fresh &&
+        is_with_upstream())
+        return;
     if (!is_fit(agent)) {
         if (is_with_upstream())
             attempt_failed(agent != nullptr && agent->state() == AgentState::hung
@@ -557,6 +562,10 @@ bool Session::is_best(const Candidate* agent) const {
     if (!is_fit(agent))
         return false;
     const Candidate* const selected = host_.agents().selected();
+    // A fallback is left at once when there is another.
+    if (selected != nullptr && selected->state() == AgentState::live &&
+        selected->tier() < agent->tier())
+        return false;
     return agent->state() == AgentState::live || selected == agent || selected == nullptr ||
            selected->state() != AgentState::live;
 }

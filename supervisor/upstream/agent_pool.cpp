@@ -2,7 +2,6 @@
 
 #include "supervisor/base/escape.hpp"
 #include "supervisor/base/log.hpp"
-#include "supervisor/upstream/selection.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -34,9 +33,13 @@ void tell(const Candidate& candidate, AgentState before) {
                      who);
         break;
     case AgentState::dead:
-        // What never answered is somebody's leftover, of which there may be thousands.
-        log::print(before == AgentState::fresh ? log::Level::debug : log::Level::info,
-                   "{} is dead: {}", who, candidate.reason());
+        // What never answered is somebody's leftover, of which there may be thousands; but not if
+        // it is a fallback, which the user counts on.
+        if (before != AgentState::fresh)
+            log::info("{} is dead: {}", who, candidate.reason());
+        else
+            log::print(candidate.tier() > 0 ? log::Level::warning : log::Level::debug,
+                       "{} is dead: {}", who, candidate.reason());
         break;
     }
 }
@@ -56,6 +59,11 @@ Result<Candidate*> AgentPool::add(const std::string& path, Origin origin) {
     const auto leads_to = [&](const std::string& own) { return is_same_file(file->path, own); };
     if (std::any_of(own_sockets_.begin(), own_sockets_.end(), leads_to))
         return Error{fmt::format("'{}' is livesock's own socket", escaped(path)), EPERM};
+    if (Candidate* const fallback = find_fallback_at(file->path)) {
+        if (fallback->state() == AgentState::dead)
+            fallback->start();
+        return fallback;
+    }
     if (Candidate* const known = find(file->path)) {
         if (origin == Origin::registered)
             known->keep();
@@ -84,12 +92,29 @@ Result<Candidate*> AgentPool::add(const std::string& path, Origin origin) {
     return candidates_.back().get();
 }
 
+Candidate& AgentPool::add_fallback(const std::string& name, Fallback fallback) {
+    candidates_.push_back(std::make_unique<Candidate>(loop_, settings_, most_upstreams_, name,
+                                                      std::move(fallback),
+                                                      [this] { update_.trigger(); }));
+    candidates_.back()->start();
+    note_change();
+    return *candidates_.back();
+}
+
+/// By whatever name it was found: who is named a fallback is one.
+Candidate* AgentPool::find_fallback_at(const std::string& path) const {
+    for (const auto& candidate : candidates_)
+        if (candidate->tier() > 0 && is_same_file(candidate->socket(), path))
+            return candidate.get();
+    return nullptr;
+}
+
 /// Gives up the oldest of the agents that are of no use now, if there is one.
 bool AgentPool::make_room() {
     const Candidate* oldest = nullptr;
     for (const auto& candidate : candidates_) {
-        const bool is_useless =
-            candidate->state() == AgentState::hung || candidate->state() == AgentState::dead;
+        const bool is_useless = candidate->tier() == 0 && (candidate->state() == AgentState::hung ||
+                                                           candidate->state() == AgentState::dead);
         if (is_useless && (oldest == nullptr || candidate->born() < oldest->born()))
             oldest = candidate.get();
     }
@@ -164,7 +189,7 @@ void AgentPool::note_change() {
     update_.trigger();
 }
 
-Candidate* AgentPool::best_except(std::span<const std::string> excluded) const {
+std::vector<AgentView> AgentPool::views(std::span<const std::string> excluded) const {
     std::vector<AgentView> views;
     for (const auto& candidate : candidates_) {
         const bool is_out =
@@ -172,16 +197,27 @@ Candidate* AgentPool::best_except(std::span<const std::string> excluded) const {
         views.push_back({.state = is_out ? AgentState::dead : candidate->state(),
                          .is_pinned = std::find(pinned_.begin(), pinned_.end(), candidate.get()) !=
                                       pinned_.end(),
+                         .tier = candidate->tier(),
                          .has_keys = !candidate->identities().empty(),
                          .born = candidate->born()});
     }
-    const std::optional<std::size_t> best = choose(views);
+    return views;
+}
+
+Candidate* AgentPool::best_except(std::span<const std::string> excluded) const {
+    const std::optional<std::size_t> best = choose(views(excluded));
     return best ? candidates_[*best].get() : nullptr;
 }
 
 void AgentPool::publish_instead(const std::string& path) {
     published_instead_ = path;
     select();
+}
+
+bool AgentPool::needs(const Candidate& candidate) const {
+    const auto found = std::find_if(candidates_.begin(), candidates_.end(),
+                                    [&](const auto& known) { return known.get() == &candidate; });
+    return is_needed(views({}), static_cast<std::size_t>(found - candidates_.begin()));
 }
 
 void AgentPool::on_change(std::function<void()> listener) {
@@ -223,9 +259,10 @@ void AgentPool::select() {
     // Before the log is. A late agent may be all there is, but nobody is led past the proxy to one
     // that may sleep.
     const bool is_live = chosen != nullptr && chosen->state() == AgentState::live;
-    const std::string& shown =
-        is_live && published_instead_.empty() ? chosen->path() : published_instead_;
-    publisher_.publish(is_live ? std::optional(shown) : std::nullopt);
+    std::string shown = published_instead_;
+    if (is_live && shown.empty())
+        shown = chosen->socket(); // a command has none
+    publisher_.publish(is_live && !shown.empty() ? std::optional(shown) : std::nullopt);
     if (chosen != selected_) {
         selected_ = chosen;
         if (chosen != nullptr)

@@ -3,6 +3,7 @@
 
 #include "supervisor/upstream/candidate.hpp"
 #include "supervisor/upstream/report_publisher.hpp"
+#include "supervisor/upstream/selection.hpp"
 
 #include <functional>
 #include <memory>
@@ -25,8 +26,13 @@ class AgentPool {
     /// why `path` is refused, or that nobody listens there.
     Result<Candidate*> add(const std::string& path, Origin origin);
 
+    /// Takes up a fallback under `name`, which no other agent has, and asks it unless it rests
+    /// until it is needed. It is never given up by itself.
+    Candidate& add_fallback(const std::string& name, Fallback fallback);
+
     /// A socket that would lead requests back to us, by whatever name: never an agent.
     void never_use(const std::string& path) { own_sockets_.push_back(path); }
+    const std::vector<std::string>& own_sockets() const { return own_sockets_; }
 
     /// Forgets every agent for which `is_unwanted`; not to be called by an agent's own callback.
     void forget_if(const std::function<bool(const Candidate&)>& is_unwanted);
@@ -39,6 +45,8 @@ class AgentPool {
     Candidate* find(const std::string& path) const;
     /// The candidate with this Candidate::id(), null if it has been forgotten.
     Candidate* find(std::uint64_t id) const;
+    /// Whether `candidate` would be used if it were live.
+    bool needs(const Candidate& candidate) const;
     std::span<const std::unique_ptr<Candidate>> candidates() const { return candidates_; }
 
     /// Prefers, from now on, every agent to which `wanted` fits: its path, label, client address or
@@ -75,6 +83,8 @@ class AgentPool {
     };
 
     void update();
+    std::vector<AgentView> views(std::span<const std::string> excluded) const;
+    Candidate* find_fallback_at(const std::string& path) const;
     bool make_room();
     void note_change();
     bool tell_news();

@@ -62,6 +62,8 @@ std::string_view name_of(Origin origin) {
         return "configured";
     case Origin::registered:
         return "registered";
+    case Origin::fallback:
+        return "fallback";
     }
     return {};
 }
@@ -80,7 +82,18 @@ Candidate::Candidate(EventLoop& loop, const ProbeSettings& settings, std::size_t
     , id_(next_id())
     , timer_(loop.timer([this] { on_timer(); })) {}
 
+Candidate::Candidate(EventLoop& loop, const ProbeSettings& settings, std::size_t most_upstreams,
+                     const std::string& name, Fallback fallback, std::function<void()> on_news)
+    : Candidate(loop, settings, most_upstreams,
+                SocketFile{name, name, std::chrono::system_clock::now()}, Origin::fallback,
+                std::move(on_news)) {
+    fallback_ = std::move(fallback);
+    is_resting_ = fallback_.is_on_demand;
+}
+
 void Candidate::start() {
+    if (is_resting_)
+        return;
     is_gone_ = false;
     identities_wanted_ = true;
     redial_delay_ = first_redial;
@@ -93,9 +106,32 @@ void Candidate::apply(const ProbeSettings& settings) {
     schedule();
 }
 
+void Candidate::rest() {
+    is_resting_ = true;
+    awaits_redial_ = false;
+    timer_.pause();
+    if (state() == AgentState::dead)
+        return;
+    if (sentinel_)
+        sentinel_->close();
+    question_ = Question::none;
+    identities_.clear();
+    liveness_.forget();
+    on_news_();
+}
+
+void Candidate::wake() {
+    if (std::exchange(is_resting_, false))
+        start();
+}
+
+Result<AgentConnection> Candidate::reach() {
+    return fallback_.route ? fallback_.route->connect() : dial_agent(file_.path);
+}
+
 void Candidate::dial() {
     awaits_redial_ = false;
-    Result<AgentConnection> connection = dial_agent(file_.path);
+    Result<AgentConnection> connection = reach();
     if (connection)
         begin(std::move(*connection));
     else
@@ -167,7 +203,8 @@ void Candidate::dial_failed(const Error& error) {
         const bool has_listened = liveness_.last_answer().has_value();
         const bool may_listen_soon = error.code == ECONNREFUSED && !has_listened && is_young(file_);
         // Only somebody's word makes a path worth watching on which nobody listens.
-        is_gone_ = !may_listen_soon && (origin_ != Origin::registered || !exists(file_.path));
+        is_gone_ = !may_listen_soon && origin_ != Origin::fallback &&
+                   (origin_ != Origin::registered || !exists(file_.path));
         die(error.message);
         if (may_listen_soon)
             back_off();
@@ -201,7 +238,7 @@ void Candidate::send(Question question) {
 }
 
 void Candidate::ask() {
-    if (question_ != Question::none || awaits_redial_ || state() == AgentState::dead)
+    if (question_ != Question::none || awaits_redial_ || is_resting_ || state() == AgentState::dead)
         return;
     if (is_connected())
         send(next_question());
@@ -286,7 +323,7 @@ void Candidate::on_timer() {
 
 /// Sets the timer to whatever comes next: silence taking effect, or the next question.
 void Candidate::schedule() {
-    if (awaits_redial_ || state() == AgentState::dead)
+    if (awaits_redial_ || is_resting_ || state() == AgentState::dead)
         return;
     if (question_ == Question::none)
         timer_.start(until_next_question());
@@ -336,7 +373,7 @@ Result<Candidate::Upstream> Candidate::connect() {
         prepare_spare_.trigger();
         return Upstream{spare_.take(), true};
     }
-    Result<AgentConnection> connection = dial_agent(file_.path);
+    Result<AgentConnection> connection = reach();
     if (connection) {
         if (login_watch_)
             login_watch_->follow();
@@ -373,7 +410,7 @@ void Candidate::prepare_spare() {
     if (!wants_spare())
         return;
     // Whatever is wrong with the agent, who needs it will find out.
-    if (Result<AgentConnection> connection = dial_agent(file_.path))
+    if (Result<AgentConnection> connection = reach())
         spare_.keep(std::move(connection->fd));
 }
 
@@ -395,6 +432,8 @@ const std::optional<Login>& Candidate::login() const {
 }
 
 std::string Candidate::label() const {
+    if (!fallback_.label.empty())
+        return fallback_.label;
     if (const std::optional<Login>& from = login())
         return from->tty.empty() ? from->client_address
                                  : fmt::format("{} on {}", from->client_address, from->tty);

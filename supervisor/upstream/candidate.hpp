@@ -6,6 +6,7 @@
 #include "supervisor/upstream/liveness.hpp"
 #include "supervisor/upstream/login.hpp"
 #include "supervisor/upstream/login_watch.hpp"
+#include "supervisor/upstream/route.hpp"
 #include "supervisor/upstream/socket_file.hpp"
 #include "supervisor/upstream/spare_connection.hpp"
 
@@ -23,9 +24,18 @@ enum class Origin {
     forwarded,  ///< sshd made its socket for a login
     configured, ///< it matches a glob of the configuration
     registered, ///< somebody named it
+    fallback,   ///< it stands in while there is no other
 };
 
 [[nodiscard]] std::string_view name_of(Origin origin);
+
+/// What a fallback agent has beyond what others have.
+struct Fallback {
+    std::unique_ptr<Route> route;
+    std::size_t tier = 1;      ///< its place among the fallbacks, from 1
+    std::string label;         ///< empty: as that of any other agent
+    bool is_on_demand = false; ///< rests until wake(), for to ask it means to start it
+};
 
 /// Asks one agent for its identities when it appears, then every ProbeSettings::interval whether it
 /// is there, and never again before it has answered: an agent that sleeps gets one question, whose
@@ -41,11 +51,20 @@ class Candidate {
     /// destroy the candidate.
     Candidate(EventLoop& loop, const ProbeSettings& settings, std::size_t most_upstreams,
               SocketFile file, Origin origin, std::function<void()> on_news);
+    /// An agent that is reached by `fallback.route`; `name` serves as its path.
+    Candidate(EventLoop& loop, const ProbeSettings& settings, std::size_t most_upstreams,
+              const std::string& name, Fallback fallback, std::function<void()> on_news);
 
     /// Begins to ask, or begins anew after death.
     void start();
 
     void apply(const ProbeSettings& settings);
+
+    /// Asks nothing more and forgets what was answered, until wake(): nothing is known of it then,
+    /// except that it is dead if it was.
+    void rest();
+    void wake();
+    bool is_resting() const { return is_resting_; }
 
     /// Somebody has named this agent: it is kept whatever the configuration looks for.
     void keep() {
@@ -93,6 +112,14 @@ class Candidate {
     const std::string& path() const { return file_.path; }
     /// The name it was found by; path() is where that leads.
     const std::string& name() const { return file_.name; }
+    /// The socket that other processes can connect to as well; empty if there is none.
+    const std::string& socket() const {
+        return fallback_.route ? fallback_.route->socket() : file_.path;
+    }
+    /// 0, or the agent's place among the fallbacks.
+    std::size_t tier() const { return fallback_.route ? fallback_.tier : 0; }
+    void set_tier(std::size_t tier) { fallback_.tier = tier; }
+    bool is_on_demand() const { return fallback_.is_on_demand; }
     Origin origin() const { return origin_; }
     AgentState state() const { return liveness_.state(); }
     const Liveness& liveness() const { return liveness_; }
@@ -120,6 +147,7 @@ class Candidate {
   private:
     enum class Question { none, identities, query };
 
+    Result<AgentConnection> reach();
     void dial();
     void begin(AgentConnection connection);
     void watch_listener(pid_t pid);
@@ -147,6 +175,7 @@ class Candidate {
     ProbeSettings settings_;
     SocketFile file_;
     Origin origin_;
+    Fallback fallback_; // without a route unless that is what this is
     std::function<void()> on_news_;
     Liveness liveness_;
     std::unique_ptr<MessageStream> sentinel_;
@@ -167,6 +196,7 @@ class Candidate {
     bool knows_query_ = true;    // else it hangs up on it: ask for identities instead
     bool identities_wanted_ = true;
     bool awaits_redial_ = false; // the timer is set to dial again
+    bool is_resting_ = false;
     bool is_gone_ = false;
     bool login_is_over_ = false; // and that has not been told
     AgentState told_state_ = AgentState::fresh;

@@ -40,6 +40,13 @@ void Liveness::died() {
     state_ = AgentState::dead;
 }
 
+void Liveness::forget() {
+    asked_at_.reset();
+    round_trip_.reset();
+    last_answer_.reset();
+    state_ = AgentState::fresh;
+}
+
 void Liveness::sign_began() {
     ++signs_;
 }

@@ -37,6 +37,8 @@ class Liveness {
     void answered(TimePoint now);
     /// The agent is dead until it is asked and answers again.
     void died();
+    /// The agent is asked no more: nothing is known of it until it answers again.
+    void forget();
 
     void sign_began();
     void sign_ended(TimePoint now);

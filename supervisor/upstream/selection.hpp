@@ -13,12 +13,18 @@ namespace livesock {
 struct AgentView {
     AgentState state = AgentState::fresh;
     bool is_pinned = false; ///< the user named it (livesock use)
+    std::size_t tier = 0;   ///< its place among the fallbacks, from 1; 0 for all others
     bool has_keys = false;
     std::chrono::system_clock::time_point born; ///< when its socket was made
 };
 
-/// The index of the agent to use: a live one before a late one; then the pinned, then one with
-/// keys, then the newest. Nothing if none is live or late.
+/// The index of the agent to use: a live one before a late one; then the pinned, then one that is
+/// no fallback, and of the fallbacks the first; then one with keys, then the newest. Nothing if
+/// none is live or late.
 [[nodiscard]] std::optional<std::size_t> choose(std::span<const AgentView> agents);
+
+/// Whether the agent at `index` would be used if it were live, so that it is worth starting: no
+/// live one comes before it for its tier or pin.
+[[nodiscard]] bool is_needed(std::span<const AgentView> agents, std::size_t index);
 
 } // namespace livesock

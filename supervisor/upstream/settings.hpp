@@ -46,4 +46,13 @@ struct SelectionSettings {
     bool operator==(const SelectionSettings&) const = default;
 };
 
+/// An agent that is used only while no other is live. Exactly one of these is given.
+struct FallbackSettings {
+    std::string socket;               ///< absolute, "~/" already expanded
+    std::vector<std::string> command; ///< speaks the protocol on its standard input and output
+    bool local_keys = false;          ///< the keys of ~/.ssh
+
+    bool operator==(const FallbackSettings&) const = default;
+};
+
 } // namespace livesock

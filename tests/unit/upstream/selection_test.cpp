@@ -72,3 +72,60 @@ TEST_CASE("of equals the one that was found last is chosen") {
     const std::vector agents{agent(AgentState::live, 1s), agent(AgentState::live, 1s)};
     CHECK(choose(agents) == 1);
 }
+
+namespace {
+
+AgentView fallback(AgentState state, std::size_t tier, bool is_pinned = false) {
+    AgentView view = agent(state, 9s, true, is_pinned);
+    view.tier = tier;
+    return view;
+}
+
+} // namespace
+
+TEST_CASE("any other live agent comes before a fallback, even an old one without keys") {
+    const std::vector agents{fallback(AgentState::live, 1), agent(AgentState::live, 1s, false)};
+    CHECK(choose(agents) == 1);
+}
+
+TEST_CASE("the first of the fallbacks comes before the next, in whatever order they are known") {
+    const std::vector agents{fallback(AgentState::live, 3), fallback(AgentState::live, 1),
+                             fallback(AgentState::live, 2)};
+    CHECK(choose(agents) == 1);
+}
+
+TEST_CASE("a live fallback comes before another agent that is late") {
+    const std::vector agents{fallback(AgentState::live, 2), agent(AgentState::late, 5s)};
+    CHECK(choose(agents) == 0);
+}
+
+TEST_CASE("a pinned fallback comes before any other live agent") {
+    const std::vector agents{agent(AgentState::live, 5s), fallback(AgentState::live, 2, true),
+                             fallback(AgentState::live, 1)};
+    CHECK(choose(agents) == 1);
+}
+
+TEST_CASE("a fallback is needed while nobody before it is live") {
+    CHECK(is_needed(std::vector{fallback(AgentState::fresh, 1)}, 0));
+    for (const AgentState state :
+         {AgentState::fresh, AgentState::late, AgentState::hung, AgentState::dead}) {
+        const std::vector agents{agent(state, 1s), fallback(state, 1),
+                                 fallback(AgentState::fresh, 2)};
+        CHECK(is_needed(agents, 2));
+    }
+}
+
+TEST_CASE("a fallback is not needed where another is live, whether or not it was started") {
+    for (const AgentState state : {AgentState::fresh, AgentState::live, AgentState::dead}) {
+        CHECK(!is_needed(std::vector{agent(AgentState::live, 1s, false), fallback(state, 1)}, 1));
+        CHECK(!is_needed(std::vector{fallback(AgentState::live, 1), fallback(state, 2)}, 1));
+        CHECK(is_needed(std::vector{fallback(AgentState::live, 2), fallback(state, 1)}, 1));
+    }
+}
+
+TEST_CASE("a fallback is needed where it is pinned, and not where another is") {
+    CHECK(is_needed(std::vector{agent(AgentState::live, 1s), fallback(AgentState::fresh, 1, true)},
+                    1));
+    CHECK(!is_needed(
+        std::vector{fallback(AgentState::live, 2, true), fallback(AgentState::fresh, 1)}, 1));
+}
