@@ -14,6 +14,10 @@ inline constexpr char live_link_name[] = "live";
 /// The socket that livesock(1) talks to: one JSON object a line, each way.
 inline constexpr char control_socket_name[] = "control.sock";
 
+/// The private ssh-agent with the keys of ~/.ssh, where that is one of the fallbacks: "keys." and the
+/// pid of its supervisor, for while one takes the place of another each has its own.
+inline constexpr char keys_socket_prefix[] = "keys.";
+
 /// flock()ed by the one supervisor of this directory.
 inline constexpr char lock_name[] = "lock";
 

@@ -209,6 +209,60 @@ Verdict texts(Owner<member>& target, const toml::node& node, const Input&) {
     return std::nullopt;
 }
 
+template <auto member>
+Verdict path(Owner<member>& target, const toml::node& node, const Input& input) {
+    const auto* const text = node.as_string();
+    Result<std::string> found =
+        text ? absolute_path(text->get(), input.home) : Error{"a path such as \"~/agent.sock\""};
+    if (!found)
+        return expected(node, found.error().message);
+    target.*member = std::move(*found);
+    return std::nullopt;
+}
+
+/// A program as a path, or as a name that is looked up.
+Result<std::string> program(const std::string& word, const std::string& home) {
+    if (word.empty())
+        return Error{"the name of a program"};
+    if (word.find('/') == std::string::npos && word.find_first_of("$~") == std::string::npos)
+        return word;
+    return absolute_path(word, home);
+}
+
+template <auto member>
+Verdict command(Owner<member>& target, const toml::node& node, const Input& input) {
+    constexpr std::string_view wanted = "an array of strings such as [\"npiperelay.exe\", \"-ei\"]";
+    const toml::array* const array = node.as_array();
+    if (array == nullptr || array->empty())
+        return expected(node, wanted);
+    std::vector<std::string> words;
+    for (const toml::node& element : *array) {
+        const auto* const text = element.as_string();
+        Result<std::string> word =
+            text ? Result<std::string>(text->get()) : Error{std::string(wanted)};
+        if (word && word->find('\0') != std::string::npos)
+            word = Error{"words without NUL characters"};
+        if (word && words.empty())
+            word = program(*word, input.home);
+        if (!word)
+            return Refusal{&element, fmt::format(" has {} in it, expected {}", describe(element),
+                                                 word.error().message)};
+        words.push_back(std::move(*word));
+    }
+    target.*member = std::move(words);
+    return std::nullopt;
+}
+
+/// For what is asked for by its presence.
+template <auto member>
+Verdict only_true(Owner<member>& target, const toml::node& node, const Input&) {
+    const auto* const value = node.as_boolean();
+    if (value == nullptr || !value->get())
+        return expected(node, "true, or no such table");
+    target.*member = true;
+    return std::nullopt;
+}
+
 // The keys.
 
 constexpr Choice<SelectionPolicy> policies[] = {
@@ -258,6 +312,12 @@ constexpr Key<PolicySettings> policy_keys[] = {
     {"deny_comm", texts<&PolicySettings::deny_comm>},
 };
 
+constexpr Key<FallbackSettings> fallback_keys[] = {
+    {"socket", path<&FallbackSettings::socket>},
+    {"command", command<&FallbackSettings::command>},
+    {"local_keys", only_true<&FallbackSettings::local_keys>},
+};
+
 constexpr Key<Config> log_keys[] = {
     {"level", choice<&Config::log_level, levels>},
 };
@@ -287,7 +347,7 @@ constexpr auto find_named(const auto& entries, std::string_view name) {
 /// did_you_mean(), or the key of that very name in another section.
 std::string did_you_mean_key(std::string_view word, std::span<const std::string_view> known);
 
-/// Sets in `target` what `table` says; an array of tables is read by one call an element.
+/// Sets in `target` what `table` says, which may be one of an array of tables.
 template <class Target, std::size_t count>
 void read_keys(Input& input, const Section& section, const toml::table& table,
                const Key<Target> (&keys)[count], Target& target) {
@@ -331,12 +391,47 @@ constexpr Section table(std::string_view name) {
     return {name, names_of<keys>, read_table<select, keys>};
 }
 
+void read_fallback(Input& input, const Section& section, const toml::table& table, Config& config) {
+    FallbackSettings fallback;
+    const std::size_t faults_before = input.faults.size();
+    read_keys(input, section, table, fallback_keys, fallback);
+    if (input.faults.size() > faults_before)
+        return;
+    const auto& known = config.fallbacks;
+    if (table.size() != 1)
+        input.fault(table.source(), fmt::format("fallback has {} keys, expected exactly one of {}",
+                                                table.size(), fmt::join(section.keys, ", ")));
+    else if (std::find(known.begin(), known.end(), fallback) != known.end())
+        input.fault(table.source(), "fallback says what an earlier one says already");
+    else if (known.size() == most_fallbacks)
+        input.fault(table.source(),
+                    fmt::format("there are more than {} fallbacks", most_fallbacks));
+    config.fallbacks.push_back(std::move(fallback));
+}
+
+void read_fallbacks(Input& input, const Section& section, const toml::node& node, Config& config) {
+    const toml::array* const tables = node.as_array();
+    if (tables == nullptr) {
+        input.fault(node.source(), fmt::format("{0} is {1}, expected an array of tables: [[{0}]]",
+                                               section.name, describe(node)));
+        return;
+    }
+    for (const toml::node& element : *tables)
+        if (const toml::table* const table = element.as_table())
+            read_fallback(input, section, *table, config);
+        else
+            input.fault(element.source(),
+                        fmt::format("{0} has {1} in it, expected an array of tables: [[{0}]]",
+                                    section.name, describe(element)));
+}
+
 constexpr Section sections[] = {
     table<part<&Config::discovery>, discovery_keys>("discovery"),
     table<part<&Config::probe>, probe_keys>("probe"),
     table<part<&Config::selection>, selection_keys>("selection"),
     table<part<&Config::proxy>, proxy_keys>("proxy"),
     table<policy_of, policy_keys>("policy"),
+    {"fallback", names_of<fallback_keys>, read_fallbacks},
     table<whole, log_keys>("log"),
 };
 

@@ -8,6 +8,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace livesock {
 
@@ -17,10 +18,14 @@ struct Config {
     ProbeSettings probe;
     SelectionSettings selection;
     ProxySettings proxy;
+    std::vector<FallbackSettings> fallbacks; ///< in the order in which they are preferred
     log::Level log_level = log::Level::info;
 
     bool operator==(const Config&) const = default;
 };
+
+/// More fallbacks than this are refused.
+inline constexpr std::size_t most_fallbacks = 16;
 
 /// The largest configuration that is read, in bytes.
 inline constexpr std::size_t largest_config = 1024 * 1024;

@@ -1,4 +1,4 @@
-// The patterns by which a user names agent sockets.
+// The patterns and paths by which a user names agent sockets.
 #pragma once
 
 #include "supervisor/base/result.hpp"
@@ -15,5 +15,8 @@ namespace livesock {
 /// unknown), taken literally. Nothing else is expanded; what a shell would expand, "$NAME" and
 /// "~user", is an error and never guessed at. The message says what was expected instead.
 [[nodiscard]] Result<std::string> absolute_glob(std::string_view pattern, const std::string& home);
+
+/// `path`, which is no pattern, as an absolute one, by the same rules. Wildcards are an error.
+[[nodiscard]] Result<std::string> absolute_path(std::string_view path, const std::string& home);
 
 } // namespace livesock

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -24,6 +25,20 @@ Result<UniqueFd> replace_leftover(const std::string& path) {
                  EADDRINUSE};
 }
 
+std::string keys_socket(const RuntimeDir& directory) {
+    return directory.entry(keys_socket_prefix) + std::to_string(::getpid());
+}
+
+/// Only for who has the lock, and takes nobody's place: such sockets belong to supervisors that were
+/// killed.
+void remove_keys_sockets(const RuntimeDir& directory) {
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(directory.path(), ignored))
+        if (entry.is_socket(ignored) &&
+            entry.path().filename().string().starts_with(keys_socket_prefix))
+            std::filesystem::remove(entry.path(), ignored);
+}
+
 } // namespace
 
 Supervisor::Supervisor(ClaimedDir claimed, SupervisorOptions options, Config config, EventLoop loop,
@@ -36,7 +51,10 @@ Supervisor::Supervisor(ClaimedDir claimed, SupervisorOptions options, Config con
     , predecessor_(std::move(predecessor))
     , publisher_(predecessor_ ? ReportPublisher(directory_, ReportPublisher::Held{})
                               : ReportPublisher(directory_))
+    , children_(loop_)
     , agents_(loop_, config_.probe, publisher_)
+    , fallbacks_(loop_, agents_, children_, keys_socket(directory_),
+                 directory_inputs().home)
     , terminated_(loop_.on_signal(SIGTERM, [this] { stop(); }))
     , interrupted_(loop_.on_signal(SIGINT, [this] { stop(); }))
     , hung_up_(loop_.on_signal(SIGHUP, [this] { on_hangup(); })) {}
@@ -71,6 +89,7 @@ Result<void> Supervisor::listen() {
     if (!agent_socket)
         return agent_socket.error();
     const std::string control_path = directory_.entry(control_socket_name);
+    remove_keys_sockets(directory_);
     agents_.never_use(agent_path);
     agents_.never_use(control_path);
     proxy_ = std::make_unique<Proxy>(loop_, agents_, config_.proxy, std::move(*agent_socket));
@@ -82,10 +101,18 @@ Result<void> Supervisor::listen() {
     control_ = std::make_unique<ControlServer>(host, std::move(*control_socket));
     keep_directory();
     apply(config_);
-    return discover(config_.discovery);
+    if (Result<void> discovered = discover(config_); !discovered)
+        return discovered.error();
+    fallbacks_.apply(config_.fallbacks);
+    return {};
 }
 
-Result<void> Supervisor::discover(const DiscoverySettings& settings) {
+/// A fallback's socket that comes into being is noticed like others.
+Result<void> Supervisor::discover(const Config& config) {
+    DiscoverySettings settings = config.discovery;
+    for (const FallbackSettings& fallback : config.fallbacks)
+        if (!fallback.socket.empty())
+            settings.globs.push_back(literal_glob(fallback.socket));
     Result<std::unique_ptr<Discovery>> discovery =
         Discovery::create(loop_, settings, literal_glob(directory_inputs().home),
                           [this](const std::string& path, Origin origin) {
@@ -97,7 +124,8 @@ Result<void> Supervisor::discover(const DiscoverySettings& settings) {
         return discovery.error();
     discovery_ = std::move(*discovery);
     agents_.forget_if([this](const Candidate& agent) {
-        return agent.origin() != Origin::registered && !discovery_->covers(agent.name());
+        return agent.origin() != Origin::registered && agent.origin() != Origin::fallback &&
+               !discovery_->covers(agent.name());
     });
     return {};
 }
@@ -134,9 +162,10 @@ Result<void> Supervisor::reload() {
         log::warning("{}; the former configuration stays in force", config.error().message);
         return config.error();
     }
-    if (!(config->discovery == config_.discovery))
-        if (Result<void> discovered = discover(config->discovery); !discovered)
+    if (config->discovery != config_.discovery || config->fallbacks != config_.fallbacks)
+        if (Result<void> discovered = discover(*config); !discovered)
             return discovered.error();
+    fallbacks_.apply(config->fallbacks);
     config_ = std::move(*config);
     apply(config_);
     log::info("the configuration was read again");
@@ -165,6 +194,8 @@ Supervisor::~Supervisor() {
         remove_names();
     if (proxy_)
         proxy_->shut_down();
+    fallbacks_.apply({});
+    children_.end_all();
     lock_.release();
 }
 

@@ -9,6 +9,7 @@
 #include "supervisor/loop/event_loop.hpp"
 #include "supervisor/proxy/proxy.hpp"
 #include "supervisor/upstream/discovery.hpp"
+#include "supervisor/upstream/fallbacks.hpp"
 
 #include <functional>
 #include <memory>
@@ -43,7 +44,7 @@ class Supervisor final : private ControlHost {
 
     Result<void> listen();
     void announce();
-    Result<void> discover(const DiscoverySettings& settings);
+    Result<void> discover(const Config& config);
     void remove_names();
     void apply(const Config& config);
     void on_hangup();
@@ -81,7 +82,9 @@ class Supervisor final : private ControlHost {
     TimePoint started_ = Clock::now();
     std::unique_ptr<Predecessor> predecessor_; // null unless this is a restart
     ReportPublisher publisher_;
+    Children children_;
     AgentPool agents_;
+    Fallbacks fallbacks_;
     std::unique_ptr<Discovery> discovery_;
     std::unique_ptr<Proxy> proxy_;
     std::unique_ptr<ControlServer> control_;

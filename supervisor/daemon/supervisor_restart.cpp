@@ -137,7 +137,7 @@ Result<void> Supervisor::prepare_take_over() {
     settle_by_ = Clock::now() + longest_settling;
     settling_ = loop_.timer([this] { settle(); });
     settling_.start(settling_pause);
-    return discover(config_.discovery);
+    return discover(config_);
 }
 
 /// Goes on with what people have said to the predecessor.
@@ -165,6 +165,7 @@ void Supervisor::take_over() {
                                      std::move(predecessor_->agent_socket));
     control_ = std::make_unique<ControlServer>(host, std::move(predecessor_->control_socket));
     apply(config_);
+    fallbacks_.apply(config_.fallbacks);
     predecessor_->take(loop_, {.released =
                                    [this](const Estate& estate) {
                                        lock_.note_holder();

@@ -101,18 +101,27 @@ class CommandLine(unittest.TestCase):
 
 
 class Configuration(unittest.TestCase):
-    def expected(self, text):
-        """What a configuration with a wrong word in it is told: the words known at that place."""
+    def check(self, text):
+        """What a configuration is told."""
         with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
             file.write(text)
             file.flush()
-            said = output(LIVESOCKD, "--check-config", "--config", file.name)
+            return output(LIVESOCKD, "--check-config", "--config", file.name)
+
+    def header(self, table):
+        """How the table is written: there may be one of it, or several."""
+        return f"[[{table}]]" if "expected an array of tables" in self.check(f"[{table}]\n") else f"[{table}]"
+
+    def expected(self, text):
+        """What a configuration with a wrong word in it is told: the words known at that place."""
+        said = self.check(text)
         found = re.search(r"expected one of (?:the tables )?([\w, ]+)", said)
         self.assertIsNotNone(found, said)
         return found[1].strip().split(", ")
 
     def test_keys(self):
-        known = {f"[{table}]": set(self.expected(f"[{table}]\nzzz = 1\n")) for table in self.expected("zzz = 1\n")}
+        headers = [self.header(table) for table in self.expected("zzz = 1\n")]
+        known = {header: set(self.expected(f"{header}\nzzz = 1\n")) for header in headers}
         self.assertIn("interval", known.get("[probe]", ()))
         described = {name: keys for name, keys in Page("livesock.toml.5").subsections().items() if name[0] == "["}
         self.assertEqual(described, known)

@@ -113,8 +113,9 @@ TEST_CASE("dotted keys and inline tables are tables too") {
 TEST_CASE("an unknown table is refused at its name") {
     check_refused("\n [prob]\n", "2:3", {"unknown table 'prob'", "did you mean 'probe'?"});
     check_refused("[[prob]]\n", "1:3", {"unknown table 'prob'"});
-    check_refused("[zzzzzzzz]\n", "1:2",
-                  {"unknown table 'zzzzzzzz'", "discovery, probe, selection, proxy, policy, log"});
+    check_refused(
+        "[zzzzzzzz]\n", "1:2",
+        {"unknown table 'zzzzzzzz'", "discovery, probe, selection, proxy, policy, fallback, log"});
     CHECK_FALSE(contains(refused("[zzzzzzzz]\n"), "did you mean"));
 }
 
@@ -210,6 +211,71 @@ TEST_CASE("a pattern that is refused is shown") {
     check_refused("discovery.globs = [\"/a\\u0000b\"]", "1:20", {"has \"/a\\x00b\"", "NUL"});
     CHECK(contains(parse_config("discovery.globs = ['~/a']", "f", "").error().message,
                    "home directory is not known"));
+}
+
+TEST_CASE("fallbacks are read in their order") {
+    const Config config = accepted(R"(
+        [[fallback]]
+        socket = "~/.gnupg/S.gpg-agent.ssh"
+        [[fallback]]
+        command = ["npiperelay.exe", "-ei", "$X ~ %u *"]
+        [[fallback]]
+        command = ["~/bin/relay"]
+        [[fallback]]
+        local_keys = true
+    )");
+    REQUIRE(config.fallbacks.size() == 4);
+    CHECK(config.fallbacks[0].socket == "/home/ann/.gnupg/S.gpg-agent.ssh");
+    CHECK(config.fallbacks[1].command ==
+          std::vector<std::string>{"npiperelay.exe", "-ei", "$X ~ %u *"});
+    CHECK(config.fallbacks[2].command == std::vector<std::string>{"/home/ann/bin/relay"});
+    CHECK(config.fallbacks[3].local_keys);
+    CHECK(accepted("fallback = [ { local_keys = true } ]").fallbacks.size() == 1);
+    CHECK(accepted("fallback = []").fallbacks.empty());
+}
+
+TEST_CASE("a fallback is one of three") {
+    check_refused("[[fallback]]\nlocal_keys = true\n[[fallback]]\n",
+                  "3:", {"fallback has 0 keys", "exactly one of socket, command, local_keys"});
+    check_refused("[log]\n[[fallback]]\nlocal_keys = true\nsocket = '/a'",
+                  "2:", {"fallback has 2 keys"});
+    check_refused("[fallback]\nlocal_keys = true", "1:1",
+                  {"fallback is a table, expected an array of tables: [[fallback]]"});
+    check_refused("fallback = 'x'", "1:12", {"fallback is \"x\"", "[[fallback]]"});
+    check_refused("fallback = [1]", "1:13", {"fallback has 1 in it", "[[fallback]]"});
+    check_refused("[[fallback]]\nsockets = '/a'", "2:1",
+                  {"unknown key 'sockets' in [fallback]", "did you mean 'socket'?"});
+    check_refused("[[fallbacks]]\nsocket = '/a'", "1:3", {"did you mean 'fallback'?"});
+    check_refused("[[fallback]]\nlocal_keys = true\n[[fallback]]\nlocal_keys = true",
+                  "3:", {"an earlier one says already"});
+    std::string many;
+    for (std::size_t i = 0; i <= most_fallbacks; ++i)
+        many += fmt::format("[[fallback]]\nsocket = '/{}'\n", i);
+    check_refused(many, "33:", {"more than 16 fallbacks"});
+}
+
+TEST_CASE("the socket of a fallback is a path, of which nothing is guessed") {
+    for (const char* value : {"'agent'", "'$HOME/a'", "'~bob/a'", "'%t/a'", "'/run/*/a'", "'/run/'",
+                              "''", "1", "['/a']", "\"/a\\u0000\""})
+        check_refused(fmt::format("[[fallback]]\nsocket = {}", value), "2:10",
+                      {"fallback.socket is", "expected"});
+}
+
+TEST_CASE("the command of a fallback is words, the first of them a program") {
+    for (const char* value : {"'relay'", "[]", "true"})
+        check_refused(fmt::format("[[fallback]]\ncommand = {}", value), "2:11",
+                      {"fallback.command is", "an array of strings"});
+    for (const char* word : {"''", "'bin/relay'", "'./relay'", "'~bob/relay'", "'$RELAY'", "1"})
+        check_refused(fmt::format("[[fallback]]\ncommand = [{}, 'x']", word), "2:12",
+                      {"fallback.command has", "in it, expected"});
+    check_refused("[[fallback]]\ncommand = ['relay', 2]", "2:21", {"has 2 in it"});
+    check_refused("[[fallback]]\ncommand = ['relay', \"\\u0000\"]", "2:21", {"without NUL"});
+}
+
+TEST_CASE("local keys are asked for, or not mentioned") {
+    for (const char* value : {"false", "'yes'", "1"})
+        check_refused(fmt::format("[[fallback]]\nlocal_keys = {}", value), "2:14",
+                      {"fallback.local_keys is", "expected true"});
 }
 
 TEST_CASE("what is no TOML is refused in one line") {
