@@ -250,6 +250,8 @@ void AgentPool::update() {
 }
 
 void AgentPool::select() {
+    if (before_choice_)
+        before_choice_();
     // Here and not for every request: to tell who an agent is takes dozens of reads in /proc.
     pinned_.clear();
     for (const auto& candidate : candidates_)

@@ -71,6 +71,10 @@ class AgentPool {
     /// Calls `listener` from the loop whenever an agent or the choice has changed.
     void on_change(std::function<void()> listener);
 
+    /// Calls `listener` before every choice: the last moment at which an agent's socket can get its
+    /// own name back before that is published.
+    void before_choice(std::function<void()> listener) { before_choice_ = std::move(listener); }
+
     void apply(const ProbeSettings& settings);
     /// Candidate::limit_upstreams() for each of them.
     void limit_upstreams(std::size_t most);
@@ -104,6 +108,7 @@ class AgentPool {
     std::vector<const Candidate*> pinned_; // those that the pin fitted when it was last looked at
     Candidate* selected_ = nullptr;
     std::vector<std::function<void()>> listeners_;
+    std::function<void()> before_choice_;
     std::vector<std::unique_ptr<Refresh>> refreshes_;
     Watch update_;
     bool has_changed_ = false;

@@ -73,6 +73,7 @@ Candidate::Candidate(EventLoop& loop, const ProbeSettings& settings, std::size_t
     : loop_(loop)
     , settings_(settings)
     , file_(std::move(file))
+    , socket_(file_.path)
     , origin_(origin)
     , on_news_(std::move(on_news))
     , liveness_(settings)
@@ -126,7 +127,7 @@ void Candidate::wake() {
 }
 
 Result<AgentConnection> Candidate::reach() {
-    return fallback_.route ? fallback_.route->connect() : dial_agent(file_.path);
+    return fallback_.route ? fallback_.route->connect() : dial_agent(socket_);
 }
 
 void Candidate::dial() {
@@ -204,7 +205,7 @@ void Candidate::dial_failed(const Error& error) {
         const bool may_listen_soon = error.code == ECONNREFUSED && !has_listened && is_young(file_);
         // Only somebody's word makes a path worth watching on which nobody listens.
         is_gone_ = !may_listen_soon && origin_ != Origin::fallback &&
-                   (origin_ != Origin::registered || !exists(file_.path));
+                   (origin_ != Origin::registered || !exists(socket_));
         die(error.message);
         if (may_listen_soon)
             back_off();

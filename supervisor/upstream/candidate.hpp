@@ -110,11 +110,14 @@ class Candidate {
     /// Tells this candidate from every other, also from a later one of the same path.
     std::uint64_t id() const { return id_; }
     const std::string& path() const { return file_.path; }
+    /// Its socket was renamed; what is open stays open.
+    void listens_at(std::string socket) { socket_ = std::move(socket); }
     /// The name it was found by; path() is where that leads.
     const std::string& name() const { return file_.name; }
-    /// The socket that other processes can connect to as well; empty if there is none.
+    /// Where others can connect to it as well: path(), unless a stand-in has that name; empty if
+    /// there is no socket.
     const std::string& socket() const {
-        return fallback_.route ? fallback_.route->socket() : file_.path;
+        return fallback_.route ? fallback_.route->socket() : socket_;
     }
     /// 0, or the agent's place among the fallbacks.
     std::size_t tier() const { return fallback_.route ? fallback_.tier : 0; }
@@ -174,6 +177,7 @@ class Candidate {
     EventLoop& loop_;
     ProbeSettings settings_;
     SocketFile file_;
+    std::string socket_;
     Origin origin_;
     Fallback fallback_; // without a route unless that is what this is
     std::function<void()> on_news_;

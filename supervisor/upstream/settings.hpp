@@ -55,4 +55,11 @@ struct FallbackSettings {
     bool operator==(const FallbackSettings&) const = default;
 };
 
+/// Which paths of agents get a stand-in.
+enum class StandInMode {
+    off,  ///< none
+    dead, ///< those at which nobody listens
+    hung, ///< and those at which nobody answers
+};
+
 } // namespace livesock

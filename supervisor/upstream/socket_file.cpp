@@ -50,7 +50,8 @@ Result<SocketFile> check_socket(const std::string& path) {
     const auto since_epoch = seconds(status.st_mtim.tv_sec) + nanoseconds(status.st_mtim.tv_nsec);
     // A file time from the future, left by a clock that was wrong, would be the newest for ever.
     const auto made = system_clock::time_point(since_epoch);
-    return SocketFile{path, resolved, made > system_clock::now() ? system_clock::time_point() : made};
+    return SocketFile{path, resolved,
+                      made > system_clock::now() ? system_clock::time_point() : made};
 }
 
 bool is_same_file(const std::string& a, const std::string& b) {
@@ -61,6 +62,9 @@ bool is_same_file(const std::string& a, const std::string& b) {
 }
 
 Result<AgentConnection> dial_agent(const std::string& path) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode))
+        return refused(path, "a symlink has taken its place");
     Result<UniqueFd> fd = dial(path);
     if (!fd)
         return fd.error();

@@ -33,7 +33,9 @@ struct AgentConnection {
 };
 
 /// Dials `path` and refuses a listener of another uid: whoever took the name of a socket that has
-/// vanished gets no request. Error::code as dial(), EPERM for a foreign listener.
+/// vanished gets no request. `path` is one of check_socket()'s: a symlink that is there now is a
+/// stand-in that leads back to us, or a trick, and not followed. Error::code as dial(), EPERM for
+/// what is refused.
 [[nodiscard]] Result<AgentConnection> dial_agent(const std::string& path);
 
 } // namespace livesock

@@ -179,3 +179,12 @@ TEST_CASE("a listener of another user gets no connection of ours" *
     CHECK(connection.error().code == EPERM);
     CHECK(connection.error().message.find("uid 65534 listens there") != std::string::npos);
 }
+
+TEST_CASE("a symlink that has taken an agent's place is not dialled") {
+    const Place place;
+    const std::string link = place.directory + "/agent.2";
+    std::filesystem::create_symlink(place.socket, link);
+    const Result<AgentConnection> connection = dial_agent(link);
+    REQUIRE_FALSE(connection);
+    CHECK(connection.error().code == EPERM);
+}

@@ -1,0 +1,162 @@
+#include "supervisor/upstream/socket_users.hpp"
+
+#include "supervisor/base/unique_fd.hpp"
+#include "supervisor/upstream/login.hpp"
+#include "supervisor/upstream/socket_file.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace livesock {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// So many processes are looked at before others get their turn.
+constexpr int processes_per_turn = 32;
+
+constexpr auto shortest_pause = 1s;
+
+/// More of an environment is not read, and more paths than this are not kept.
+constexpr std::size_t most_environment = 256 * 1024;
+constexpr std::size_t most_paths = 1024;
+
+std::string read_environment(const std::string& process) {
+    const UniqueFd fd(::open((process + "/environ").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    std::string text;
+    char chunk[16 * 1024];
+    ssize_t count = 0;
+    while (fd && text.size() < most_environment &&
+           (count = ::read(fd.get(), chunk, sizeof chunk)) > 0)
+        text.append(chunk, static_cast<std::size_t>(count));
+    return text;
+}
+
+std::string link_text(const std::string& path) {
+    char text[64];
+    const ssize_t size = ::readlink(path.c_str(), text, sizeof text);
+    return size < 0 ? std::string() : std::string(text, static_cast<std::size_t>(size));
+}
+
+/// Whether what the process calls the directory of `path` is what we call so. A login's directory
+/// may have vanished: then the one above it says the same.
+bool sees_the_same(const std::string& process, const std::string& path) {
+    const std::string own = link_text("/proc/self/ns/mnt");
+    if (!own.empty() && own == link_text(process + "/ns/mnt"))
+        return true;
+    std::string directory = path;
+    struct stat status {};
+    do
+        directory.erase(directory.rfind('/'));
+    while (!directory.empty() && ::stat(directory.c_str(), &status) != 0);
+    return is_same_file(directory + "/.", process + "/root" + directory + "/.");
+}
+
+bool is_ours(const std::string& process) {
+    struct stat status {};
+    return ::stat(process.c_str(), &status) == 0 && status.st_uid == ::geteuid();
+}
+
+} // namespace
+
+std::string_view agent_socket_in(std::string_view environ_bytes) {
+    constexpr std::string_view wanted = "SSH_AUTH_SOCK=";
+    while (!environ_bytes.empty()) {
+        const std::size_t end = std::min(environ_bytes.find('\0'), environ_bytes.size());
+        if (environ_bytes.starts_with(wanted))
+            return environ_bytes.substr(wanted.size(), end - wanted.size());
+        environ_bytes.remove_prefix(std::min(end + 1, environ_bytes.size()));
+    }
+    return {};
+}
+
+struct SocketUsers::Directory {
+    struct Closer {
+        void operator()(DIR* directory) const { ::closedir(directory); }
+    };
+    std::unique_ptr<DIR, Closer> entries;
+};
+
+SocketUsers::SocketUsers(EventLoop& loop, std::function<bool(std::string_view)> is_wanted,
+                         std::function<void(UsersByPath)> on_scanned, std::string proc)
+    : is_wanted_(std::move(is_wanted))
+    , on_scanned_(std::move(on_scanned))
+    , proc_(std::move(proc))
+    , begin_(loop.timer([this] { begin(); }))
+    , work_(loop.timer([this] { work(); })) {}
+
+SocketUsers::~SocketUsers() = default;
+
+void SocketUsers::request() {
+    if (std::exchange(is_wanted_again_, true) || scanning_)
+        return;
+    const Duration since = Clock::now() - begun_;
+    begin_.start(begun_ == TimePoint{} ? 0s : std::max<Duration>(0s, shortest_pause - since));
+}
+
+void SocketUsers::request_now() {
+    is_wanted_again_ = true;
+    is_wanted_at_once_ = true;
+    if (!scanning_)
+        begin_.start(0s);
+}
+
+void SocketUsers::begin() {
+    is_wanted_again_ = false;
+    is_wanted_at_once_ = false;
+    begun_ = Clock::now();
+    found_.clear();
+    scanning_ = std::make_unique<Directory>();
+    scanning_->entries.reset(::opendir(proc_.c_str()));
+    work_.start(0s);
+}
+
+void SocketUsers::work() {
+    for (int i = 0; i < processes_per_turn;) {
+        const dirent* const entry =
+            scanning_->entries ? ::readdir(scanning_->entries.get()) : nullptr;
+        if (entry == nullptr) {
+            finish();
+            return;
+        }
+        const std::string_view name = entry->d_name;
+        if (name.empty() || name.find_first_not_of("0123456789") != std::string_view::npos)
+            continue;
+        look_at(std::string(name));
+        ++i;
+    }
+    work_.start(0s);
+}
+
+void SocketUsers::look_at(const std::string& pid) {
+    pid_t number = 0;
+    std::from_chars(pid.data(), pid.data() + pid.size(), number);
+    const std::string process = proc_ + '/' + pid;
+    if (number == ::getpid() || !is_ours(process))
+        return;
+    const std::string environment = read_environment(process);
+    const std::string_view path = agent_socket_in(environment);
+    if (path.empty() || !is_wanted_(path) || !sees_the_same(process, std::string(path)))
+        return;
+    if (found_.size() >= most_paths && found_.find(path) == found_.end())
+        return;
+    PathUsers& users = found_[std::string(path)];
+    if (++users.count <= PathUsers::most_named)
+        users.named.push_back({number, program_of(number)});
+}
+
+void SocketUsers::finish() {
+    scanning_.reset();
+    const bool at_once = is_wanted_at_once_;
+    if (std::exchange(is_wanted_again_, false))
+        at_once ? request_now() : request();
+    on_scanned_(std::exchange(found_, {}));
+}
+
+} // namespace livesock
