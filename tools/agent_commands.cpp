@@ -32,16 +32,18 @@ int refused(const ControlAnswer& answer) {
     return complain(Error{escaped(answer.error)}, exit_no);
 }
 
-/// Whether what is started from this shell reaches the agent: by the stable path, or by the shim.
-bool uses_agent(const std::string& agent_socket) {
-    return environment("SSH_AUTH_SOCK") == agent_socket ||
-           (!environment(directory_variable).empty() &&
-            environment("LD_PRELOAD").find("liblivesock.so") != std::string::npos);
-}
-
 bool same_file(const std::string& one, const std::string& other) {
     std::error_code ignored;
     return std::filesystem::equivalent(one, other, ignored);
+}
+
+/// Whether what is started from this shell reaches the agent: by the stable path, by a
+/// stand-in, or by the shim.
+bool uses_agent(const std::string& agent_socket) {
+    return environment("SSH_AUTH_SOCK") == agent_socket ||
+           same_file(environment("SSH_AUTH_SOCK"), agent_socket) ||
+           (!environment(directory_variable).empty() &&
+            environment("LD_PRELOAD").find("liblivesock.so") != std::string::npos);
 }
 
 bool leads_back(const std::string& path, const std::string& directory) {
@@ -49,10 +51,14 @@ bool leads_back(const std::string& path, const std::string& directory) {
     return path == stable || path == directory + '/' + live_link_name || same_file(path, stable);
 }
 
-ControlRequest register_request(const std::string& path) {
+std::string absolute_path(const std::string& path) {
     std::error_code problem; // as when the working directory is gone: the supervisor will refuse
     const auto absolute = std::filesystem::absolute(path, problem).lexically_normal();
-    return {.command = "register", .members = {{"path", problem ? path : absolute.string()}}};
+    return problem ? path : absolute.string();
+}
+
+ControlRequest register_request(const std::string& path) {
+    return {.command = "register", .members = {{"path", absolute_path(path)}}};
 }
 
 /// The label that an answer carries, or the path if it has none.
@@ -164,6 +170,28 @@ int use_command(const std::string& agent) {
         fmt::print("{} '{}'.\n", agent == "auto" ? "Choosing by itself again: now" : "Now using",
                    chosen_text(*answer, "chosen"));
     return exit_done;
+}
+
+int heal_command(const std::vector<std::string>& paths) {
+    ControlRequest request{.command = "heal"};
+    if (!paths.empty()) {
+        std::vector<std::string> absolute;
+        for (const std::string& path : paths)
+            absolute.push_back(absolute_path(path));
+        request.members.emplace_back("paths", std::move(absolute));
+    }
+    const Result<ControlAnswer> answer = ask_running(request);
+    if (!answer)
+        return complain(answer.error(), exit_unusable);
+    if (!answer->ok)
+        return refused(*answer);
+    const std::vector<HealReport> healing = read_healing(*answer);
+    if (healing.empty())
+        fmt::print("No running process refers to the path of a forwarded agent.\n");
+    fmt::print("{}", healing_text(healing, view_of_stdout()));
+    const bool is_refused = std::any_of(healing.begin(), healing.end(),
+                                        [](const auto& path) { return path.result == "refused"; });
+    return is_refused ? exit_no : exit_done;
 }
 
 int wait_command(const std::string& limit) {

@@ -1,5 +1,5 @@
-// status, list, register, use, wait: the commands about the agents. Each prints what it has to say
-// and returns an exit status.
+// status, list, register, use, heal, wait: the commands about the agents. Each prints what it has
+// to say and returns an exit status.
 #pragma once
 
 #include "supervisor/base/result.hpp"
@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -19,6 +20,9 @@ int list_command(bool json);
 int register_command(const std::string& path, std::optional<pid_t> pid);
 
 int use_command(const std::string& agent);
+
+/// Makes stand-ins now, at `paths` or wherever one is needed, and says what was done.
+int heal_command(const std::vector<std::string>& paths);
 
 /// `limit` as parse_duration() takes it, or a bare number of seconds; empty means no limit.
 int wait_command(const std::string& limit);

@@ -66,6 +66,17 @@ const json& elements(const json& object, const char* name) {
     return value.is_array() ? value : none;
 }
 
+StandInReport read_stand_in(const json& object) {
+    StandInReport stand_in;
+    stand_in.path = text(object, "path").value_or("");
+    stand_in.reason = text(object, "reason").value_or("");
+    for (const json& user : elements(object, "users"))
+        stand_in.users.push_back(
+            {whole(user, "pid").value_or(0), text(user, "program").value_or("")});
+    stand_in.processes = whole(object, "processes").value_or(0);
+    return stand_in;
+}
+
 } // namespace
 
 StatusReport read_status(const ControlAnswer& answer) {
@@ -85,7 +96,18 @@ StatusReport read_status(const ControlAnswer& answer) {
     report.log_path = text(log, "path");
     for (const json& agent : elements(object, "agents"))
         report.agents.push_back(read_agent(agent));
+    for (const json& stand_in : elements(object, "stand_ins"))
+        report.stand_ins.push_back(read_stand_in(stand_in));
     return report;
+}
+
+std::vector<HealReport> read_healing(const ControlAnswer& answer) {
+    const json object = parse(answer);
+    std::vector<HealReport> healing;
+    for (const json& path : elements(object, "paths"))
+        healing.push_back({text(path, "path").value_or(""), text(path, "result").value_or(""),
+                           text(path, "detail").value_or("")});
+    return healing;
 }
 
 std::vector<IdentityReport> read_identities(const ControlAnswer& answer) {

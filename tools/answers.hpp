@@ -26,6 +26,25 @@ struct AgentReport {
     std::optional<std::string> reason = {}; ///< why it is in this state
 };
 
+/// One stand-in of `status`.
+struct StandInReport {
+    struct User {
+        std::int64_t pid = 0;
+        std::string program = {};
+    };
+    std::string path = {};
+    std::string reason = {};      ///< dead, hung
+    std::vector<User> users = {}; ///< some of the processes that refer to the path
+    std::int64_t processes = 0;   ///< how many do
+};
+
+/// What `heal` did about one path.
+struct HealReport {
+    std::string path = {};
+    std::string result = {}; ///< unchanged, stood_in, set_aside, put_back, removed, refused
+    std::string detail = {}; ///< why
+};
+
 /// The answer to `status`.
 struct StatusReport {
     std::int64_t pid = 0;
@@ -39,6 +58,7 @@ struct StatusReport {
     bool logs_to_file = false;
     std::optional<std::string> log_path = {};
     std::vector<AgentReport> agents = {}; ///< the selected one first
+    std::vector<StandInReport> stand_ins = {};
 };
 
 /// One identity of `list`.
@@ -56,6 +76,9 @@ struct IdentityReport {
 [[nodiscard]] std::optional<std::string> text_member(const ControlAnswer& answer, const char* name);
 [[nodiscard]] std::optional<std::int64_t> number_member(const ControlAnswer& answer,
                                                         const char* name);
+
+/// The answer to `heal`.
+[[nodiscard]] std::vector<HealReport> read_healing(const ControlAnswer& answer);
 
 /// The whole answer, indented, in the supervisor's order, and safe for a terminal: ASCII only.
 [[nodiscard]] std::string pretty(const ControlAnswer& answer);

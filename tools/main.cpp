@@ -27,6 +27,7 @@ struct Options {
     bool preload = false;
     bool follow = false;
     std::string path;
+    std::vector<std::string> paths;
     pid_t pid = 0;
     std::string agent;
     std::string timeout;
@@ -123,6 +124,10 @@ void CommandLine::add_agent_commands() {
         .add_option("AGENT", options_.agent,
                     "Its path, label, client address or a key's fingerprint; or 'auto'")
         ->required()
+        ->type_name("");
+    add("heal", "Make dead and hung paths that programs still use lead to the live agent",
+        [this] { return heal_command(options_.paths); })
+        .add_option("PATH", options_.paths, "Such a path (default: all)")
         ->type_name("");
     add("wait", "Wait until an agent is live", [this] { return wait_command(options_.timeout); })
         .add_option("--timeout", options_.timeout,

@@ -20,6 +20,9 @@ constexpr std::size_t longest_comment = 40;
 /// The column of the agents' table below which the reasons stand.
 constexpr std::size_t label_column = 2;
 
+/// So many of those who use a stand-in are named.
+constexpr std::int64_t most_users = 3;
+
 constexpr std::int64_t century = std::int64_t{100} * 365 * 24 * 3600;
 
 std::string shown(const std::string& text, std::size_t width) {
@@ -135,6 +138,32 @@ std::string agents_table(const StatusReport& report, const View& view, std::int6
     return table.text(view);
 }
 
+std::string users_text(const StandInReport& stand_in) {
+    std::string text;
+    std::int64_t named = 0;
+    for (const StandInReport::User& user : stand_in.users) {
+        if (named == most_users)
+            break;
+        text += fmt::format("{}{} ({})", named++ == 0 ? "" : ", ",
+                            shown(user.program, longest_label), user.pid);
+    }
+    if (named == 0)
+        return "-";
+    return stand_in.processes > named
+               ? text + fmt::format(" and {} more", stand_in.processes - named)
+               : text;
+}
+
+std::string stand_ins_table(const StatusReport& report, const View& view) {
+    Table table({Align::left, Align::left, Align::left});
+    table.add({{"STAND-IN"}, {"USED BY"}, {"PATH"}});
+    for (const StandInReport& stand_in : report.stand_ins)
+        table.add({{escaped(stand_in.reason, longest_label)},
+                   {users_text(stand_in)},
+                   {shown_path(view, stand_in.path)}});
+    return table.text(view);
+}
+
 std::string supervisor_text(const StatusReport& report, const View& view) {
     return fmt::format("Supervisor: pid {}, up {}; {}; {} answered, {} failed.\n"
                        "Agent socket: {}\n",
@@ -165,7 +194,17 @@ std::string status_text(const StatusReport& report, const View& view, const Surr
         out += wrapped("This shell does not use it: eval \"$(livesock env)\"", 0, view.width);
     if (!report.agents.empty())
         out += '\n' + agents_table(report, view, here.now);
+    if (!report.stand_ins.empty())
+        out += '\n' + stand_ins_table(report, view);
     return out + '\n' + supervisor_text(report, view);
+}
+
+std::string healing_text(const std::vector<HealReport>& healing, const View& view) {
+    std::string text;
+    for (const HealReport& path : healing)
+        text += fmt::format("{}: {}{}\n", shown_path(view, path.path),
+                            path.result == "refused" ? "refused: " : "", escaped(path.detail));
+    return text;
 }
 
 std::string identities_text(const std::vector<IdentityReport>& identities, const View& view) {

@@ -17,13 +17,16 @@ struct Surroundings {
 };
 
 /// First a sentence that says whether things work and, if not, what to do; then a table of the
-/// agents; then what the supervisor has done.
+/// agents, and of the stand-ins if there are any; then what the supervisor has done.
 [[nodiscard]] std::string status_text(const StatusReport& report, const View& view,
                                       const Surroundings& here);
 
 /// One line an identity: fingerprint, type, comment, agent.
 [[nodiscard]] std::string identities_text(const std::vector<IdentityReport>& identities,
                                           const View& view);
+
+/// One line a path: what was done about it and why.
+[[nodiscard]] std::string healing_text(const std::vector<HealReport>& healing, const View& view);
 
 /// How a sentence calls an agent: "the agent of 10.0.0.5 on pts/3", "the agent 'work keys'", "the
 /// agent at /path/of/its/socket".

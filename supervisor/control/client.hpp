@@ -23,7 +23,7 @@ inline constexpr std::size_t longest_control_answer = 16 * 1024 * 1024;
 
 /// What is asked: the command and the members that go with it.
 struct ControlRequest {
-    using Value = std::variant<std::nullptr_t, std::string, std::int64_t>;
+    using Value = std::variant<std::nullptr_t, std::string, std::int64_t, std::vector<std::string>>;
 
     std::string command;
     std::vector<std::pair<std::string, Value>> members = {};

@@ -5,6 +5,7 @@
 #include "supervisor/base/result.hpp"
 #include "supervisor/upstream/agent_pool.hpp"
 #include "supervisor/upstream/failure_log.hpp"
+#include "supervisor/upstream/stand_ins.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -30,6 +31,7 @@ class ControlHost {
   public:
     virtual EventLoop& loop() = 0;
     virtual AgentPool& agents() = 0;
+    virtual StandIns& stand_ins() = 0;
     virtual SupervisorFacts facts() const = 0;
     virtual const FailureLog& failures() const = 0;
     /// Reads the configuration again. After an error the former one is in force.

@@ -186,7 +186,9 @@ void ControlServer::run(Id id, const json& request) {
     if (command == "ping")
         answer(id, describe_supervisor());
     else if (command == "status")
-        report(id, [](ControlHost& host) { return describe_status(host.facts(), host.agents()); });
+        report(id, [](ControlHost& host) {
+            return describe_status(host.facts(), host.agents(), host.stand_ins());
+        });
     else if (command == "list")
         report(id, [](ControlHost& host) { return describe_identities(host.agents()); });
     else if (command == "failures")
@@ -197,6 +199,8 @@ void ControlServer::run(Id id, const json& request) {
         use(id, request);
     else if (command == "wait")
         wait(id, request);
+    else if (command == "heal")
+        heal(id, request);
     else if (command == "reload")
         reload(id);
     else if (command == "restart")
@@ -280,6 +284,23 @@ void ControlServer::on_agents_changed() {
         client.patience.pause();
         answer(id, describe_live(*agent));
     }
+}
+
+void ControlServer::heal(Id id, const json& request) {
+    std::vector<std::string> paths;
+    const json named = request.value("paths", json::array());
+    const bool is_list =
+        named.is_array() &&
+        std::all_of(named.begin(), named.end(), [](auto& path) { return path.is_string(); });
+    if (!is_list) {
+        answer_error(id, "refused", "heal takes \"paths\", an array of absolute paths, or nothing");
+        return;
+    }
+    for (const json& path : named)
+        paths.push_back(path.get<std::string>());
+    host_.stand_ins().heal(std::move(paths), [this, id](const std::vector<HealOutcome>& outcomes) {
+        answer(id, describe_healing(outcomes));
+    });
 }
 
 void ControlServer::reload(Id id) {

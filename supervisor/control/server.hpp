@@ -60,6 +60,7 @@ class ControlServer {
     void register_agent(Id id, const nlohmann::json& request);
     void use(Id id, const nlohmann::json& request);
     void wait(Id id, const nlohmann::json& request);
+    void heal(Id id, const nlohmann::json& request);
     void reload(Id id);
     void restart(Id id);
     void stop(Id id);

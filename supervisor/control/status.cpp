@@ -72,6 +72,20 @@ json describe(const Candidate& agent, bool is_selected) {
     };
 }
 
+json describe(const StandInView& stand_in) {
+    json pids = json::array();
+    json users = json::array();
+    for (const SocketUser& user : stand_in.users.named) {
+        pids.push_back(user.pid);
+        users.push_back({{"pid", user.pid}, {"program", user.program}});
+    }
+    return {{"path", stand_in.path},
+            {"reason", name_of(stand_in.reason)},
+            {"pids", std::move(pids)},
+            {"users", std::move(users)},
+            {"processes", stand_in.users.count}};
+}
+
 /// The selected first, then the live, then the others; within each the fallbacks last, in their
 /// order, and of the others the newest first.
 std::vector<const Candidate*> in_order(const AgentPool& agents) {
@@ -96,7 +110,8 @@ json describe_supervisor() {
             {"pid", ::getpid()}};
 }
 
-json describe_status(const SupervisorFacts& facts, const AgentPool& agents) {
+json describe_status(const SupervisorFacts& facts, const AgentPool& agents,
+                     const StandIns& stand_ins) {
     json status = describe_supervisor();
     status["uptime_seconds"] = seconds(Clock::now() - facts.started);
     status["directory"] = facts.directory;
@@ -114,6 +129,9 @@ json describe_status(const SupervisorFacts& facts, const AgentPool& agents) {
     for (const Candidate* const agent : in_order(agents))
         list.push_back(describe(*agent, agent == agents.selected()));
     status["agents"] = std::move(list);
+    status["stand_ins"] = json::array();
+    for (const StandInView& stand_in : stand_ins.list())
+        status["stand_ins"].push_back(describe(stand_in));
     return status;
 }
 
@@ -139,6 +157,15 @@ json describe_failures(const FailureLog& failures) {
                         {"attempts", std::move(attempts)}});
     }
     return {{"ok", true}, {"failures", std::move(list)}};
+}
+
+json describe_healing(const std::vector<HealOutcome>& outcomes) {
+    json paths = json::array();
+    for (const HealOutcome& outcome : outcomes)
+        paths.push_back({{"path", outcome.path},
+                         {"result", name_of(outcome.result)},
+                         {"detail", outcome.detail}});
+    return {{"ok", true}, {"paths", std::move(paths)}};
 }
 
 json describe_identities(const AgentPool& agents) {

@@ -17,7 +17,11 @@ inline constexpr int control_protocol_version = 1;
 [[nodiscard]] nlohmann::json describe_supervisor();
 
 /// The answer to "status".
-[[nodiscard]] nlohmann::json describe_status(const SupervisorFacts& facts, const AgentPool& agents);
+[[nodiscard]] nlohmann::json describe_status(const SupervisorFacts& facts, const AgentPool& agents,
+                                             const StandIns& stand_ins);
+
+/// The answer to "heal".
+[[nodiscard]] nlohmann::json describe_healing(const std::vector<HealOutcome>& outcomes);
 
 /// The answer to "failures": the requests that failed last, the latest first.
 [[nodiscard]] nlohmann::json describe_failures(const FailureLog& failures);

@@ -281,6 +281,17 @@ constexpr Choice<log::Level> levels[] = {
     {"debug", log::Level::debug},
 };
 
+constexpr Choice<StandInMode> stand_in_modes[] = {
+    {"hung", StandInMode::hung},
+    {"dead", StandInMode::dead},
+    {"off", StandInMode::off},
+};
+
+/// Those that stand before the first table.
+constexpr Key<Config> top_keys[] = {
+    {"stand_in", choice<&Config::stand_in, stand_in_modes>},
+};
+
 constexpr Key<DiscoverySettings> discovery_keys[] = {
     {"forwarded", flag<&DiscoverySettings::forwarded>},
     {"globs", patterns<&DiscoverySettings::globs>},
@@ -322,7 +333,7 @@ constexpr Key<Config> log_keys[] = {
     {"level", choice<&Config::log_level, levels>},
 };
 
-// The sections.
+// The sections, and what stands before them.
 
 struct Section {
     std::string_view name;
@@ -436,18 +447,29 @@ constexpr Section sections[] = {
 };
 
 std::string did_you_mean_key(std::string_view word, std::span<const std::string_view> known) {
+    if (find_named(top_keys, word) != std::end(top_keys))
+        return fmt::format("; '{}' stands before the first table", word);
     for (const Section& section : sections)
         if (std::find(section.keys.begin(), section.keys.end(), word) != section.keys.end())
             return fmt::format("; did you mean '{}.{}'?", section.name, word);
     return did_you_mean(word, known);
 }
 
-void unknown_section(Input& input, const toml::key& name, const toml::node& node) {
+void unknown_name(Input& input, const toml::key& name, const toml::node& node) {
     const bool is_table = node.is_table() || node.is_array_of_tables();
-    input.fault(name.source(), fmt::format("unknown {} '{}', expected one of the tables {}{}",
-                                           is_table ? "table" : "key", cited(name.str()),
-                                           fmt::join(names_of<sections>, ", "),
-                                           did_you_mean_key(name.str(), names_of<sections>)));
+    std::vector<std::string_view> known(names_of<sections>.begin(), names_of<sections>.end());
+    std::string wanted = fmt::format("one of the tables {}", fmt::join(known, ", "));
+    if (!is_table)
+        wanted += fmt::format(", or the key {}", fmt::join(names_of<top_keys>, ", "));
+    known.insert(known.end(), names_of<top_keys>.begin(), names_of<top_keys>.end());
+    input.fault(name.source(), fmt::format("unknown {} '{}', expected {}{}",
+                                           is_table ? "table" : "key", cited(name.str()), wanted,
+                                           did_you_mean_key(name.str(), known)));
+}
+
+void read_top_key(Input& input, const Key<Config>& key, const toml::node& node, Config& config) {
+    if (const Verdict refusal = key.set(config, node, input))
+        input.fault(refusal->node->source(), fmt::format("{}{}", key.name, refusal->text));
 }
 
 /// What can be wrong with values that are right each by itself.
@@ -515,11 +537,14 @@ Result<Config> parse_config(std::string_view text, const std::string& file,
     Input input{home, {}};
     Config config;
     for (auto&& [name, node] : root) {
-        const auto known = find_named(sections, name.str());
-        if (known == std::end(sections))
-            unknown_section(input, name, node);
+        const auto key = find_named(top_keys, name.str());
+        const auto section = find_named(sections, name.str());
+        if (key != std::end(top_keys))
+            read_top_key(input, *key, node, config);
+        else if (section != std::end(sections))
+            section->read(input, *section, node, config);
         else
-            known->read(input, *known, node, config);
+            unknown_name(input, name, node);
     }
     if (input.faults.empty())
         check_together(input, root, config);

@@ -19,6 +19,7 @@ struct Config {
     SelectionSettings selection;
     ProxySettings proxy;
     std::vector<FallbackSettings> fallbacks; ///< in the order in which they are preferred
+    StandInMode stand_in = StandInMode::hung;
     log::Level log_level = log::Level::info;
 
     bool operator==(const Config&) const = default;

@@ -39,6 +39,17 @@ void remove_keys_sockets(const RuntimeDir& directory) {
             std::filesystem::remove(entry.path(), ignored);
 }
 
+ForwardedPlaces forwarded_places() {
+    const DirectoryInputs inputs = directory_inputs();
+    return {.tmp = "/tmp", .home = inputs.home, .runtime = inputs.xdg_runtime_dir};
+}
+
+/// A stand-in, or a socket that has made room for one: the agent behind it is known already.
+bool is_own_name(const std::string& path) {
+    std::error_code gone;
+    return path.ends_with(aside_suffix) || std::filesystem::is_symlink(path, gone);
+}
+
 } // namespace
 
 Supervisor::Supervisor(ClaimedDir claimed, SupervisorOptions options, Config config, EventLoop loop,
@@ -97,14 +108,22 @@ Result<void> Supervisor::listen() {
     Result<UniqueFd> control_socket = replace_leftover(control_path);
     if (!control_socket)
         return control_socket.error();
+    make_stand_ins();
     ControlHost& host = *this;
     control_ = std::make_unique<ControlServer>(host, std::move(*control_socket));
     keep_directory();
     apply(config_);
+    stand_ins_->start();
     if (Result<void> discovered = discover(config_); !discovered)
         return discovered.error();
     fallbacks_.apply(config_.fallbacks);
     return {};
+}
+
+void Supervisor::make_stand_ins() {
+    stand_ins_ = std::make_unique<StandIns>(
+        loop_, agents_, StandInFiles(forwarded_places(), directory_.entry(agent_socket_name)),
+        config_.stand_in);
 }
 
 /// A fallback's socket that comes into being is noticed like others.
@@ -116,6 +135,8 @@ Result<void> Supervisor::discover(const Config& config) {
     Result<std::unique_ptr<Discovery>> discovery =
         Discovery::create(loop_, settings, literal_glob(directory_inputs().home),
                           [this](const std::string& path, Origin origin) {
+                              if (origin == Origin::forwarded && is_own_name(path))
+                                  return;
                               const Result<Candidate*> added = agents_.add(path, origin);
                               if (!added)
                                   log::debug("passed over: {}", added.error().message);
@@ -140,6 +161,8 @@ void Supervisor::apply(const Config& config) {
         proxy_->apply(proxy);
     agents_.publish_instead(proxy.is_no_mere_relay() ? directory_.entry(agent_socket_name)
                                                      : std::string());
+    if (stand_ins_ && !has_handed_over_)
+        stand_ins_->apply(config.stand_in);
 }
 
 Result<void> Supervisor::run() {

@@ -10,6 +10,7 @@
 #include "supervisor/proxy/proxy.hpp"
 #include "supervisor/upstream/discovery.hpp"
 #include "supervisor/upstream/fallbacks.hpp"
+#include "supervisor/upstream/stand_ins.hpp"
 
 #include <functional>
 #include <memory>
@@ -44,6 +45,7 @@ class Supervisor final : private ControlHost {
 
     Result<void> listen();
     void announce();
+    void make_stand_ins();
     Result<void> discover(const Config& config);
     void remove_names();
     void apply(const Config& config);
@@ -68,6 +70,7 @@ class Supervisor final : private ControlHost {
 
     EventLoop& loop() override { return loop_; }
     AgentPool& agents() override { return agents_; }
+    StandIns& stand_ins() override { return *stand_ins_; }
     SupervisorFacts facts() const override;
     const FailureLog& failures() const override { return proxy_->failures(); }
     Result<void> reload() override;
@@ -85,6 +88,7 @@ class Supervisor final : private ControlHost {
     Children children_;
     AgentPool agents_;
     Fallbacks fallbacks_;
+    std::unique_ptr<StandIns> stand_ins_;
     std::unique_ptr<Discovery> discovery_;
     std::unique_ptr<Proxy> proxy_;
     std::unique_ptr<ControlServer> control_;

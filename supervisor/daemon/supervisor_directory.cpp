@@ -121,6 +121,8 @@ Result<void> Supervisor::restore_control_socket() {
 void Supervisor::remove_names() {
     publisher_.release();
     publisher_.publish(std::nullopt);
+    if (stand_ins_)
+        stand_ins_->withdraw();
     if (!agent_socket_is_passed_)
         unlink_own(directory_.entry(agent_socket_name), agent_name_);
     unlink_own(directory_.entry(control_socket_name), control_name_);

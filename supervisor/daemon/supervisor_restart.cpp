@@ -97,6 +97,7 @@ void Supervisor::answer_restart(const Result<pid_t>& outcome) {
 void Supervisor::hand_over() {
     has_handed_over_ = true;
     publisher_.hold();
+    stand_ins_->retire();
     proxy_->stop_accepting();
     control_->stop_accepting();
     lock_.release();
@@ -163,12 +164,15 @@ void Supervisor::take_over() {
     ControlHost& host = *this;
     proxy_ = std::make_unique<Proxy>(loop_, agents_, config_.proxy,
                                      std::move(predecessor_->agent_socket));
+    make_stand_ins();
     control_ = std::make_unique<ControlServer>(host, std::move(predecessor_->control_socket));
     apply(config_);
     fallbacks_.apply(config_.fallbacks);
     predecessor_->take(loop_, {.released =
                                    [this](const Estate& estate) {
                                        lock_.note_holder();
+                                       // First: a registered agent may be set aside.
+                                       stand_ins_->start();
                                        adopt(estate);
                                        publisher_.release();
                                        keep_directory();

@@ -101,6 +101,11 @@ void StandIns::withdraw() {
     }
 }
 
+void StandIns::retire() {
+    mode_ = StandInMode::off;
+    standing_.clear();
+}
+
 void StandIns::on_scanned(UsersByPath users) {
     users_ = std::move(users);
     std::erase_if(warned_, [this](const std::string& path) { return !users_.contains(path); });

@@ -52,6 +52,9 @@ class StandIns {
     /// Removes every stand-in and gives every socket its name again: for the end.
     void withdraw();
 
+    /// Leaves everything as it is to a successor, which takes it over in start(); does nothing more.
+    void retire();
+
     /// Looks at the processes now, does what there is to do, and then tells of each of `paths`, or,
     /// where none are named, of each to which a process refers.
     void heal(std::vector<std::string> paths, std::function<void(std::vector<HealOutcome>)> done);

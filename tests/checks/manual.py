@@ -113,18 +113,20 @@ class Configuration(unittest.TestCase):
         return f"[[{table}]]" if "expected an array of tables" in self.check(f"[{table}]\n") else f"[{table}]"
 
     def expected(self, text):
-        """What a configuration with a wrong word in it is told: the words known at that place."""
+        """What a configuration with a wrong word in it is told: the words known at that place, and the keys."""
         said = self.check(text)
-        found = re.search(r"expected one of (?:the tables )?([\w, ]+)", said)
+        found = re.search(r"expected one of (?:the tables )?([\w, ]+?)(?:, or the key ([\w, ]+))?(?:;|$)", said)
         self.assertIsNotNone(found, said)
-        return found[1].strip().split(", ")
+        return found[1].strip().split(", "), (found[2] or "").strip().split(", ")
 
     def test_keys(self):
-        headers = [self.header(table) for table in self.expected("zzz = 1\n")]
-        known = {header: set(self.expected(f"{header}\nzzz = 1\n")) for header in headers}
+        tables, keys = self.expected("zzz = 1\n")
+        headers = [self.header(table) for table in tables]
+        known = {header: set(self.expected(f"{header}\nzzz = 1\n")[0]) for header in headers}
         self.assertIn("interval", known.get("[probe]", ()))
-        described = {name: keys for name, keys in Page("livesock.toml.5").subsections().items() if name[0] == "["}
-        self.assertEqual(described, known)
+        page = Page("livesock.toml.5").subsections()
+        self.assertEqual({name: keys for name, keys in page.items() if name[0] == "["}, known)
+        self.assertEqual(page["Before the first table"], set(keys))
 
 
 @unittest.skipUnless(HAVE_MANDOC, "mandoc is not installed")

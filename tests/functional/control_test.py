@@ -29,7 +29,7 @@ class ControlTest(DaemonCase):
         status = daemon.status()
         self.assertEqual(set(status) - {"ok"}, {
             "protocol", "version", "pid", "uptime_seconds", "directory", "agent_socket", "config", "log", "live",
-            "pinned", "clients", "requests", "agents"})
+            "pinned", "clients", "requests", "agents", "stand_ins"})
         self.assertEqual((status["directory"], status["agent_socket"], status["config"], status["live"]),
                          (daemon.directory, daemon.agent_sock, daemon.config_path, agent.path))
         self.assertEqual(status["log"], {"to": "stderr", "path": None})

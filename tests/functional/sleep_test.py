@@ -86,15 +86,15 @@ class TwoLoginsTest(Case):
         self.sleeper.wake()
         self.daemon.wait_for_state(self.sleeper.auth_sock, "live", within=1)
 
-    def test_a_sleeper_is_late_and_then_hung_and_its_socket_is_never_touched(self):
+    def test_a_sleeper_is_late_and_then_hung_and_has_its_own_socket_again_when_it_wakes(self):
         before = os.lstat(self.sleeper.auth_sock)
         self.sleeper.sleep()
         wire.answer_kind(self.path, LIST, within=20)
         self.daemon.wait_for_state(self.sleeper.auth_sock, "late")
         self.daemon.wait_for_state(self.sleeper.auth_sock, "hung", within=15)
-        self.assertEqual(os.lstat(self.sleeper.auth_sock).st_ino, before.st_ino)
         self.sleeper.wake()
         self.daemon.wait_for_state(self.sleeper.auth_sock, "live", within=1)
+        self.assertEqual(os.lstat(self.sleeper.auth_sock).st_ino, before.st_ino)
 
 
 class OneLoginTest(Case):

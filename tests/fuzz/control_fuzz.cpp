@@ -28,6 +28,11 @@ struct Controlled final : ControlHost {
     RuntimeDir directory = std::move(*RuntimeDir::make(temp.entry("r")));
     ReportPublisher publisher{directory};
     AgentPool pool{event_loop, ProbeSettings{}, publisher};
+    StandIns standing{
+        event_loop, pool,
+        StandInFiles({.tmp = temp.path(), .home = {}, .runtime = {}}, temp.entry("r/agent.sock")),
+        StandInMode::hung};
+    FailureLog failed;
     std::string path = directory.entry("control.sock");
     std::unique_ptr<ControlServer> server;
 
@@ -37,7 +42,9 @@ struct Controlled final : ControlHost {
     }
     EventLoop& loop() override { return event_loop; }
     AgentPool& agents() override { return pool; }
+    StandIns& stand_ins() override { return standing; }
     SupervisorFacts facts() const override { return {}; }
+    const FailureLog& failures() const override { return failed; }
     Result<void> reload() override { return Error{"x:1:1: no"}; }
     void stop() override {}
 };

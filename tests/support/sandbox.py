@@ -158,7 +158,7 @@ class Sandbox:
             if self.place.private or (name.startswith("ssh-") and _own(path)):
                 found.append(path)
         for directory, _, names in os.walk(self.path):
-            found += [path for path in (os.path.join(directory, name) for name in names) if _is_socket(path)]
+            found += [path for path in (os.path.join(directory, name) for name in names) if is_socket(path)]
         return found
 
     def settle(self, within=5):
@@ -204,7 +204,8 @@ def _own(path):
         return False
 
 
-def _is_socket(path):
+def is_socket(path):
+    """Whether there is a socket at `path`, and not a stand-in or nothing."""
     try:
         return stat.S_ISSOCK(os.lstat(path).st_mode)
     except FileNotFoundError:

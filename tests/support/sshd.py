@@ -8,6 +8,7 @@ import socket
 import subprocess
 
 from . import proc
+from .sandbox import is_socket
 from .shell import Shell
 from .waiting import eventually
 
@@ -175,7 +176,7 @@ exec sh
                 self._client.stdin.close()
             except BrokenPipeError:
                 pass
-        eventually(lambda: not os.path.lexists(self.auth_sock), 10, f"sshd to remove {self.auth_sock}")
+        eventually(lambda: not is_socket(self.auth_sock), 10, f"sshd to remove {self.auth_sock}")
 
     def close(self):
         """The end, whatever state it is in."""

@@ -19,9 +19,10 @@ namespace livesock {
 /// A supervisor that records what it is told.
 class FakeHost final : public ControlHost {
   public:
-    FakeHost(EventLoop& loop, AgentPool& agents)
+    FakeHost(EventLoop& loop, AgentPool& agents, StandIns& stand_ins)
         : loop_(loop)
-        , agents_(agents) {}
+        , agents_(agents)
+        , stand_ins_(stand_ins) {}
 
     SupervisorFacts told;       ///< what it says of itself
     std::string config_problem; ///< reload() fails with it, unless it is empty
@@ -32,6 +33,7 @@ class FakeHost final : public ControlHost {
 
     EventLoop& loop() override { return loop_; }
     AgentPool& agents() override { return agents_; }
+    StandIns& stand_ins() override { return stand_ins_; }
     SupervisorFacts facts() const override { return told; }
     const FailureLog& failures() const override { return failed; }
     Result<void> reload() override {
@@ -46,6 +48,7 @@ class FakeHost final : public ControlHost {
   private:
     EventLoop& loop_;
     AgentPool& agents_;
+    StandIns& stand_ins_;
 };
 
 struct Controlled {
@@ -61,11 +64,16 @@ struct Controlled {
     std::string path = directory.entry("control.sock");
     AgentPool pool;
     std::vector<std::unique_ptr<FakeAgent>> agents;
-    FakeHost host{loop, pool};
+    StandIns stand_ins;
+    FakeHost host{loop, pool, stand_ins};
     std::unique_ptr<ControlServer> server;
 
     explicit Controlled(const ProbeSettings& settings = slow)
         : pool(loop, settings, publisher)
+        , stand_ins(loop, pool,
+                    StandInFiles({.tmp = temp.path(), .home = {}, .runtime = {}},
+                                 directory.entry("agent.sock")),
+                    StandInMode::hung)
         , server(std::make_unique<ControlServer>(host, std::move(*listen_at(path)))) {}
 
     /// An agent with the key `fill` that is not known to the pool, the newer the later it is made.

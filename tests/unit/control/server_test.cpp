@@ -198,3 +198,16 @@ TEST_CASE("what is no JSON object is malformed, and ends the connection") {
     CHECK(run_until(controlled.loop, [&] { return client.at_end(); }));
     CHECK(controlled.ask({{"command", "ping"}})["ok"] == true);
 }
+
+TEST_CASE("heal tells of every path that was named, and takes nothing but paths") {
+    Controlled controlled;
+    const std::string path = controlled.temp.entry("ssh-X/agent.1");
+    const json answer = controlled.ask({{"command", "heal"}, {"paths", {path, "/elsewhere"}}});
+    REQUIRE(answer["ok"] == true);
+    REQUIRE(answer["paths"].size() == 2);
+    CHECK(answer["paths"][0]["path"] == path);
+    CHECK(answer["paths"][0]["result"] == "unchanged");
+    CHECK(answer["paths"][1]["result"] == "refused");
+    for (const json& wrong : {json("x"), json(7), json(nullptr), json({path, 1}), json::object()})
+        CHECK(controlled.ask({{"command", "heal"}, {"paths", wrong}})["code"] == "refused");
+}

@@ -9,7 +9,7 @@ using nlohmann::json;
 namespace {
 
 json status_of(const Controlled& controlled) {
-    return describe_status(controlled.host.told, controlled.pool);
+    return describe_status(controlled.host.told, controlled.pool, controlled.stand_ins);
 }
 
 std::vector<std::string> paths_in(const json& status) {
@@ -58,7 +58,8 @@ TEST_CASE("status tells of the supervisor what it was told") {
                      {"pinned", nullptr},
                      {"clients", 3},
                      {"requests", {{"answered", 20}, {"failed", 4}}},
-                     {"agents", json::array()}});
+                     {"agents", json::array()},
+                     {"stand_ins", json::array()}});
     CHECK(status == expected);
 }
 

@@ -371,3 +371,20 @@ TEST_CASE("the default file lies in the user's configuration directory") {
         }
     }
 }
+
+TEST_CASE("stand_in stands before the first table") {
+    CHECK(parse_config("", "f", "").value().stand_in == StandInMode::hung);
+    CHECK(parse_config("stand_in = 'hung'", "f", "").value().stand_in == StandInMode::hung);
+    CHECK(parse_config("stand_in = 'dead'", "f", "").value().stand_in == StandInMode::dead);
+    CHECK(parse_config("stand_in = 'off'\n[probe]\n", "f", "").value().stand_in ==
+          StandInMode::off);
+    check_refused("stand_in = 'of'", "1:12", {"stand_in is \"of\"", "did you mean 'off'?"});
+    check_refused("stand_in = false", "1:12", {"stand_in is false, expected one of"});
+    check_refused("[stand_in]", "1:1", {"stand_in is a table"});
+    check_refused("stand_ins = 'off'", "1:1",
+                  {"unknown key 'stand_ins'", "or the key stand_in",
+                   "did you mean 'stand_in'?"});
+    check_refused(
+        "[proxy]\nstand_in = 'off'", "2:1",
+        {"unknown key 'stand_in' in [proxy]", "'stand_in' stands before the first table"});
+}

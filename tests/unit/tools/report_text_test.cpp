@@ -166,3 +166,22 @@ TEST_CASE("identities are listed with the agent that holds them") {
           "SHA256:AAAA  ssh-ed25519          zoe@laptop    10.0.0.5 on pts/3\n"
           "SHA256:BBBB  ecdsa-sha2-nistp256  \\x1b]0;x\\x07  10.0.0.5 on pts/3\n");
 }
+
+TEST_CASE("stand-ins are shown with their reason and some of those who use them") {
+    StatusReport report;
+    report.stand_ins = {
+        {"/tmp/ssh-X/agent.1", "dead", {{12, "sh"}, {13, "tmux: server"}}, 2},
+        {"/tmp/ssh-Y/agent.2", "hung", {{1, "a"}, {2, "b"}, {3, "c"}, {4, "d"}}, 70},
+        {"/tmp/ssh-Z/agent.3", "dead", {}, 0}};
+    const std::string text = status_text(report, View{}, Surroundings{});
+    const auto has = [&](const char* words) { return text.find(words) != std::string::npos; };
+    CHECK(has("STAND-IN  USED BY"));
+    CHECK(has("dead      sh (12), tmux: server (13)"));
+    CHECK(has("hung      a (1), b (2), c (3) and 67 more  /tmp/ssh-Y/agent.2"));
+    CHECK(has("dead      -  "));
+}
+
+TEST_CASE("healing is told a line a path") {
+    CHECK(healing_text({{"/a", "stood_in", "nobody listened"}, {"/b", "refused", "it is\nodd"}},
+                       View{}) == "/a: nobody listened\n/b: refused: it is\\nodd\n");
+}
