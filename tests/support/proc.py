@@ -27,6 +27,11 @@ def state(pid):
     return _stat(pid)[0]
 
 
+def parent(pid):
+    """The pid of the process that started it, or that it was given to."""
+    return int(_stat(pid)[1])
+
+
 def fds(pid):
     """What the open descriptors of a process lead to, by number."""
     found = {}
@@ -50,6 +55,14 @@ def pss_kib(pid):
         if line.startswith("Pss:"):
             return int(line.split()[1])
     raise AssertionError("no Pss in smaps_rollup")
+
+
+def anonymous_kib(pid):
+    """Memory that is the process's own, in KiB: its share of files, which other processes decide, is not in it."""
+    for line in _read(pid, "smaps_rollup").splitlines():
+        if line.startswith("Anonymous:"):
+            return int(line.split()[1])
+    raise AssertionError("no Anonymous in smaps_rollup")
 
 
 def peak_kib(pid):
