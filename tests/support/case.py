@@ -55,9 +55,9 @@ class Case(unittest.TestCase):
         """A real ssh-agent with these keys."""
         return self.keep(Agent(self.sandbox, *keys, **options))
 
-    def sshd(self, *authorized):
+    def sshd(self, *authorized, **options):
         """A real sshd."""
-        return self.keep(Sshd(self.sandbox, *authorized))
+        return self.keep(Sshd(self.sandbox, *authorized, **options))
 
     def login(self, sshd, agent, **options):
         """A login with the agent forwarded."""

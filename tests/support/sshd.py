@@ -20,13 +20,15 @@ def _free_port():
 
 
 class Sshd:
-    """A real sshd of the present user. `authorized` names the keys of the sandbox that may log in, besides `login`."""
+    """A real sshd of the present user. `authorized` names the keys of the sandbox that may log in, besides `login`;
+    `host_key` that by which it shows who it is: several hosts of a test have several."""
 
-    def __init__(self, sandbox, *authorized):
+    def __init__(self, sandbox, *authorized, host_key="host"):
         self.sandbox = sandbox
-        self.directory = sandbox.directory("sshd")
-        self._host_key = sandbox.key("host")
-        sandbox.file("sshd/authorized_keys",
+        self.host_key = host_key
+        self._name = f"sshd-{host_key}"
+        self.directory = sandbox.directory(self._name)
+        sandbox.file(f"{self._name}/authorized_keys",
                      "".join(sandbox.public_key(name) + "\n" for name in ("login", *authorized)))
         for _ in range(5):  # another program may take the port between the question and the bind
             self.port = _free_port()
@@ -39,9 +41,9 @@ class Sshd:
     def _start(self):
         session = self.sandbox.environment()
         settings = " ".join(f'"{name}={value}"' for name, value in session.items())
-        config = self.sandbox.file("sshd/sshd_config", f"""\
+        config = self.sandbox.file(f"{self._name}/sshd_config", f"""\
 ListenAddress 127.0.0.1:{self.port}
-HostKey {self._host_key}
+HostKey {self.sandbox.key(self.host_key)}
 AuthorizedKeysFile {self.directory}/authorized_keys
 PidFile none
 StrictModes no
@@ -68,9 +70,9 @@ SetEnv {settings}
         return self._process.poll() is None
 
     def _write_client_config(self):
-        host_key = " ".join(self.sandbox.public_key("host").split()[:2])
-        self.sandbox.file("known_hosts", f"[127.0.0.1]:{self.port} {host_key}\n")
-        self.client_config = self.sandbox.file("ssh_config", f"""\
+        host_key = " ".join(self.sandbox.public_key(self.host_key).split()[:2])
+        known_hosts = self.sandbox.file(f"{self._name}/known_hosts", f"[127.0.0.1]:{self.port} {host_key}\n")
+        self.client_config = self.sandbox.file(f"{self._name}/ssh_config", f"""\
 Host login
   IdentityFile {self.sandbox.key('login')}
   IdentitiesOnly yes
@@ -80,7 +82,7 @@ Host *
   HostName 127.0.0.1
   Port {self.port}
   User {self.sandbox.user}
-  UserKnownHostsFile {self.sandbox.path}/known_hosts
+  UserKnownHostsFile {known_hosts}
   GlobalKnownHostsFile /dev/null
   StrictHostKeyChecking yes
   BatchMode yes
