@@ -81,6 +81,8 @@ void Session::on_request(const Message& request) {
     request_ = request.frame();
     kind_ = kind_of(request);
     attempts_ = 0;
+    second_tries_ = 0;
+    tried_twice_ = 0;
     dials_ = 0;
     tried_.clear();
     cause_.clear();
@@ -490,8 +492,9 @@ void Session::on_upstream_end() {
         return;
     }
     // A connection that was kept may have been closed for its idleness alone: that agent is worth
-    // another try.
-    const bool is_worth_another_try = upstream_was_kept_;
+    // another try, but only one, or a spare that closes again and again would go on for ever.
+    const bool is_worth_another_try =
+        upstream_was_kept_ && std::exchange(tried_twice_, upstream_id_) != upstream_id_;
     attempt_failed("it closed the connection", host_.settings().grace, is_worth_another_try);
 }
 
@@ -499,12 +502,15 @@ void Session::attempt_failed(const std::string& outcome, Duration grace, bool ag
     ++attempts_;
     cause_ = fmt::format("the agent of {} was asked: {}", upstream_label(), outcome);
     note_attempt(outcome);
-    if (!agent_may_serve)
+    if (agent_may_serve)
+        ++second_tries_;
+    else
         tried_.push_back(upstream_path_);
     end_sign();
     const bool was_sent = state_ == State::asking;
+    const int agents = attempts_ - second_tries_;
     const bool has_some = merges_list() && merged_->has_answers();
-    if (has_some || may_be_repeated({.kind = kind_, .was_sent = was_sent, .attempts = attempts_})) {
+    if (has_some || may_be_repeated({.kind = kind_, .was_sent = was_sent, .attempts = agents})) {
         begin_to_seek(grace);
     } else {
         fail(cause_);

@@ -165,6 +165,8 @@ class Session {
     std::string request_; // the frame; empty while idle
     RequestKind kind_ = RequestKind::other;
     int attempts_ = 0;
+    int second_tries_ = 0;          ///< of them: at an agent whose kept connection had ended
+    std::uint64_t tried_twice_ = 0; ///< the agent of the last of these
     int dials_ = 0;
     std::vector<std::string> tried_; // agents that failed this request
     std::string cause_;              // why the request is still seeking

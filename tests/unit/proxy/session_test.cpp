@@ -355,6 +355,19 @@ TEST_CASE("a request fails when three agents have failed it") {
         CHECK(proxied.agents[i]->client_requests().size() == 1);
 }
 
+TEST_CASE("an agent that is asked again over a new connection is still one of the three") {
+    Proxied proxied;
+    FakeAgent& oldest = proxied.add_live('a');
+    FakeAgent& older = proxied.add_live('b');
+    FakeAgent& newest = proxied.add_live('c');
+    FarEnd client = proxied.connect();
+    REQUIRE(proxied.ask(client, request_identities_frame()) == list_of(newest));
+    older.hangs_up_on_requests = newest.hangs_up_on_requests = true;
+    CHECK(proxied.ask(client, request_identities_frame()) == list_of(oldest));
+    CHECK(newest.client_requests().size() == 3);
+    CHECK(older.client_requests().size() == 1);
+}
+
 TEST_CASE("a request that changes an agent is never sent twice") {
     const std::string requests[] = {
         add_key_frame,
