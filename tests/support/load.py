@@ -20,7 +20,7 @@ HANG = "no answer in time"
 REFUSED = "refused"
 CLOSED = "closed"
 
-_PAUSE = 0.05  # between two requests of a client: the machine is to have time for the others, too
+_PAUSE = 0.1  # between two requests of a client: the machine is to have time for the others, too
 _THREADS = 8  # in a process
 _SHOWN = 5  # of a kind of trouble, in full
 
