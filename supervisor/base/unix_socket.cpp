@@ -1,5 +1,7 @@
 #include "supervisor/base/unix_socket.hpp"
 
+#include "supervisor/base/escape.hpp"
+
 #include <cerrno>
 #include <cstring>
 
@@ -38,14 +40,14 @@ const sockaddr* generic(const sockaddr_un& address) {
 
 Result<UniqueFd> dial(const std::string& path) {
     if (const int code = refusal_of(path); code != 0)
-        return system_error(fmt::format("cannot connect to '{}'", path), code);
+        return system_error(fmt::format("cannot connect to '{}'", escaped(path)), code);
     const sockaddr_un address = address_of(path);
     UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd)
         return system_error("cannot make a socket", errno);
     // A Unix stream connect never is EINPROGRESS: it succeeds, fails, or says EAGAIN.
     if (::connect(fd.get(), generic(address), sizeof address) != 0)
-        return system_error(fmt::format("cannot connect to '{}'", path), errno);
+        return system_error(fmt::format("cannot connect to '{}'", escaped(path)), errno);
     return fd;
 }
 
@@ -74,7 +76,7 @@ bool would_block(int code) {
 Result<UniqueFd> listen_at(const std::string& path) {
     const std::string temporary = path + ".new";
     if (const int code = refusal_of(path.empty() ? path : temporary); code != 0)
-        return system_error(fmt::format("cannot listen at '{}'", path), code);
+        return system_error(fmt::format("cannot listen at '{}'", escaped(path)), code);
     const sockaddr_un address = address_of(temporary);
     UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd)
@@ -87,7 +89,7 @@ Result<UniqueFd> listen_at(const std::string& path) {
         ::listen(fd.get(), backlog) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
         const int code = errno;
         ::unlink(temporary.c_str());
-        return system_error(fmt::format("cannot listen at '{}'", path), code);
+        return system_error(fmt::format("cannot listen at '{}'", escaped(path)), code);
     }
     return fd;
 }

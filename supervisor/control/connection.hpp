@@ -36,6 +36,8 @@ class ControlConnection {
         return fd_ && !awaits_answer_ && !is_ending_ && !input_ended_ && received_.empty() &&
                unwritten_.empty();
     }
+    /// Something was received behind what was handed over last.
+    bool has_more() const { return !received_.empty(); }
     int fd() const { return fd_.get(); }
     bool is_open() const { return static_cast<bool>(fd_); }
     /// A line was handed over and is not answered yet.

@@ -96,8 +96,9 @@ void ControlServer::listen_on(UniqueFd listener) {
 void ControlServer::give_clients(const Taker& take) {
     for (auto& [id, client] : clients_) {
         ControlConnection& connection = *client.connection;
-        // Who waits for an agent goes on to wait.
-        if (!connection.is_open() || (!client.waits && !connection.is_quiet()) ||
+        // Who waits for an agent goes on to wait, unless it has asked more already.
+        const bool may_go = client.waits ? !connection.has_more() : connection.is_quiet();
+        if (!connection.is_open() || !may_go ||
             !take(connection.fd(), client.waits ? wait_line(client.waits_until) : std::string()))
             continue;
         client.patience.pause();

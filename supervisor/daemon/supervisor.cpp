@@ -29,8 +29,8 @@ std::string keys_socket(const RuntimeDir& directory) {
     return directory.entry(keys_socket_prefix) + std::to_string(::getpid());
 }
 
-/// Only for who has the lock, and takes nobody's place: such sockets belong to supervisors that were
-/// killed.
+/// Only for who has the lock, and takes nobody's place: such sockets belong to supervisors that
+/// were killed.
 void remove_keys_sockets(const RuntimeDir& directory) {
     std::error_code ignored;
     for (const auto& entry : std::filesystem::directory_iterator(directory.path(), ignored))
@@ -64,8 +64,7 @@ Supervisor::Supervisor(ClaimedDir claimed, SupervisorOptions options, Config con
                               : ReportPublisher(directory_))
     , children_(loop_)
     , agents_(loop_, config_.probe, publisher_)
-    , fallbacks_(loop_, agents_, children_, keys_socket(directory_),
-                 directory_inputs().home)
+    , fallbacks_(loop_, agents_, children_, keys_socket(directory_), directory_inputs().home)
     , terminated_(loop_.on_signal(SIGTERM, [this] { stop(); }))
     , interrupted_(loop_.on_signal(SIGINT, [this] { stop(); }))
     , hung_up_(loop_.on_signal(SIGHUP, [this] { on_hangup(); })) {}
@@ -186,8 +185,10 @@ Result<void> Supervisor::reload() {
         return config.error();
     }
     if (config->discovery != config_.discovery || config->fallbacks != config_.fallbacks)
-        if (Result<void> discovered = discover(*config); !discovered)
+        if (Result<void> discovered = discover(*config); !discovered) {
+            log::warning("{}; the former configuration stays in force", discovered.error().message);
             return discovered.error();
+        }
     fallbacks_.apply(config->fallbacks);
     config_ = std::move(*config);
     apply(config_);

@@ -15,6 +15,9 @@ namespace {
 /// So many generations are looked at.
 constexpr int most_ancestors = 32;
 
+/// The kernel cuts the names of processes (TASK_COMM_LEN).
+constexpr std::size_t longest_name = 15;
+
 std::optional<ProcessFacts> facts_of(pid_t pid) {
     const UniqueFd fd(::open(fmt::format("/proc/{}/stat", pid).c_str(), O_RDONLY | O_CLOEXEC));
     char buffer[1024];
@@ -58,11 +61,16 @@ std::optional<ProcessFacts> parse_process(std::string_view stat) {
 }
 
 bool is_background_of(pid_t pid, std::span<const std::string> programs) {
+    if (programs.empty())
+        return false;
     std::optional<ProcessFacts> process = facts_of(pid);
     if (!process || process->has_terminal)
         return false;
     for (int i = 0; process && i < most_ancestors; ++i) {
-        if (std::find(programs.begin(), programs.end(), process->program) != programs.end())
+        const auto is_it = [&](const std::string& program) {
+            return process->program == program.substr(0, longest_name);
+        };
+        if (std::any_of(programs.begin(), programs.end(), is_it))
             return true;
         process = process->parent > 0 ? facts_of(process->parent) : std::nullopt;
     }

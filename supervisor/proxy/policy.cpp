@@ -35,7 +35,9 @@ std::optional<std::string> refused_by(const PolicySettings& policy, const Messag
         return "policy.read_only";
     if (kind == RequestKind::sign && !may_sign(policy, signing_key(request), identities))
         return "policy.keys";
-    if (!policy.deny_comm.empty() && is_background_of(pid, policy.deny_comm))
+    // A session-bind that is kept from the agent would leave the connection unbound, and what is
+    // asked next free of the constraints of keys.
+    if (kind != RequestKind::session_bind && is_background_of(pid, policy.deny_comm))
         return "policy.deny_comm";
     return std::nullopt;
 }

@@ -68,6 +68,7 @@ Proxy::Proxy(EventLoop& loop, AgentPool& agents, ProxySettings settings, UniqueF
 void Proxy::apply(const ProxySettings& settings) {
     settings_ = settings;
     resume_accepting();
+    give_turns_.trigger();
 }
 
 void Proxy::stop_accepting() {
@@ -187,16 +188,21 @@ void Proxy::on_stall_timer() {
     stall_timer_.start(stall_interval);
 }
 
-std::optional<std::string> Proxy::refused_by(const Message& request, pid_t pid) {
+std::optional<std::string> Proxy::rule_against(const Message& request, pid_t pid) const {
     if (!settings_.policy.restricts())
         return std::nullopt;
     std::vector<Identity> identities;
-    for (const auto& agent : agents_.candidates())
-        identities.insert(identities.end(), agent->identities().begin(), agent->identities().end());
-    const std::optional<std::string> rule =
-        livesock::refused_by(settings_.policy, request, identities, pid);
+    if (!settings_.policy.keys.empty() && kind_of(request) == RequestKind::sign)
+        for (const auto& agent : agents_.candidates())
+            identities.insert(identities.end(), agent->identities().begin(),
+                              agent->identities().end());
+    return refused_by(settings_.policy, request, identities, pid);
+}
+
+bool Proxy::refuse(const Message& request, pid_t pid) {
+    const std::optional<std::string> rule = rule_against(request, pid);
     if (!rule)
-        return std::nullopt;
+        return false;
     const std::string program = pid != 0 ? program_of(pid) : std::string();
     const RequestKind kind = kind_of(request);
     log::info("a {} request of '{}' (pid {}) is refused: {}", name_of(kind), program, pid, *rule);
@@ -208,7 +214,7 @@ std::optional<std::string> Proxy::refused_by(const Message& request, pid_t pid) 
                    .cause = "it is refused by " + *rule,
                    .waited = {},
                    .attempts = {}});
-    return rule;
+    return true;
 }
 
 bool Proxy::has_turn(Session& session, Candidate& agent) {

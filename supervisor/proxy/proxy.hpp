@@ -55,7 +55,7 @@ class Proxy final : private SessionHost {
     void client_refused(const std::string& cause) override;
     void request_answered() override { ++statistics_.answered; }
     void request_failed(FailedRequest request) override;
-    std::optional<std::string> refused_by(const Message& request, pid_t pid) override;
+    bool refuse(const Message& request, pid_t pid) override;
     bool has_turn(Session& session, Candidate& agent) override;
     bool is_awaited(std::uint64_t agent) override { return turns_.next(agent) != nullptr; }
     void leave_queue(Session& session) override { turns_.leave(session); }
@@ -70,6 +70,7 @@ class Proxy final : private SessionHost {
     void on_agents_changed();
     void on_stall_timer();
     void sweep();
+    std::optional<std::string> rule_against(const Message& request, pid_t pid) const;
     bool make_room(Candidate& agent);
     void give_turns();
     bool may_tell_failure();

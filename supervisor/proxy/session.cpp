@@ -32,6 +32,9 @@ constexpr auto far_round_trip = 5ms;
 /// OpenSSH's agent takes no more than this either (AGENT_MAX_SESSION_IDS).
 constexpr std::size_t most_bindings = 16;
 
+/// One is some 500 bytes; it is kept for as long as its client stays.
+constexpr std::size_t longest_binding = 16 * 1024;
+
 /// A buffer that held a request longer than this is given back.
 constexpr std::size_t kept_capacity = 4096;
 
@@ -81,6 +84,7 @@ void Session::on_request(const Message& request) {
     request_ = request.frame();
     kind_ = kind_of(request);
     attempts_ = 0;
+    timeouts_ = 0;
     second_tries_ = 0;
     tried_twice_ = 0;
     dials_ = 0;
@@ -90,12 +94,19 @@ void Session::on_request(const Message& request) {
     came_at_ = Clock::now();
     if (!timer_)
         timer_ = host_.loop().timer([this] { on_timer(); });
-    if (const std::optional<std::string> rule = host_.refused_by(request, client_pid_)) {
-        answer(failure_frame());
+    is_merging_ = host_.settings().merge && kind_ == RequestKind::list;
+    if (is_merging_)
+        merged_ = std::make_unique<MergedList>();
+    if (host_.refuse(request, client_pid_)) {
+        state_ = State::refused;
+        timer_.start(Duration::zero());
         return;
     }
-    if (merges_list())
-        merged_ = std::make_unique<MergedList>();
+    if (kind_ == RequestKind::session_bind && !may_be_bound()) {
+        fail("its session-bind is one too many, or too long: it could not be repeated at another "
+             "agent");
+        return;
+    }
     upstream_was_kept_ = upstream_ != nullptr;
     if (upstream_ && is_right(upstream_agent()))
         use_upstream();
@@ -178,7 +189,7 @@ void Session::close_if_stalled_since(TimePoint limit) {
 }
 
 void Session::on_shutdown() {
-    if (state_ == State::seeking || is_with_upstream())
+    if (state_ == State::refused || state_ == State::seeking || is_with_upstream())
         client_.send(failure_frame());
     if (!is_closed())
         close();
@@ -226,8 +237,13 @@ void Session::seek() {
         }
         tried_.push_back(agent->path());
     }
-    leave_queue();
-    if (merges_list() && merged_->has_answers()) {
+    if (waits_for_turn_) {
+        // That agent is gone: from now on this waits for another to appear.
+        leave_queue();
+        cause_.clear();
+        deadline_ = std::min(deadline_, Clock::now() + host_.settings().grace);
+    }
+    if (has_some()) {
         answer_merged();
         return;
     }
@@ -245,9 +261,8 @@ Candidate* Session::next_agent() {
         if (Candidate* const offering = offering_agent(key))
             return offering;
     while (Candidate* const agent = host_.agents().best_except(tried_)) {
-        const bool is_enough = merges_list() && merged_->has_answers();
         // Those that are merged are peers: a fallback serves where there is nobody else.
-        if (is_enough && (agent->state() != AgentState::live || agent->tier() > 0))
+        if (has_some() && (agent->state() != AgentState::live || agent->tier() > 0))
             return nullptr;
         if (kind_ != RequestKind::sign || attempts_ == 0 || agent->offers(key))
             return agent;
@@ -314,6 +329,7 @@ void Session::open_upstream(Candidate& agent, Candidate::Upstream upstream) {
     upstream_id_ = agent.id();
     upstream_was_kept_ = upstream.was_spare;
     ahead_ = {};
+    relies_on_ahead_ = false;
     bindings_done_ = 0;
     use_upstream();
     upstream_->start();
@@ -340,7 +356,8 @@ void Session::send_request() {
         on_answer(Message(*answer));
         return;
     }
-    if (kind_ != RequestKind::list || !ahead_.is_coming())
+    relies_on_ahead_ = kind_ == RequestKind::list && ahead_.is_coming();
+    if (!relies_on_ahead_)
         upstream_->send(request_);
     if (kind_ == RequestKind::session_bind)
         list_ahead();
@@ -351,7 +368,8 @@ void Session::list_ahead() {
     const Candidate* const agent = upstream_agent();
     const Duration round_trip =
         agent != nullptr ? agent->liveness().round_trip().value_or(Duration()) : Duration();
-    if (round_trip < far_round_trip || !ahead_.is_idle())
+    if (round_trip < far_round_trip || !ahead_.is_idle() || host_.settings().merge ||
+        !agent->may_be_asked_ahead())
         return;
     upstream_->send(request_identities_frame());
     ahead_.asked();
@@ -370,17 +388,21 @@ void Session::expect_answer(Duration timeout) {
 void Session::on_timer() {
     const TimePoint now = Clock::now();
     switch (state_) {
+    case State::refused:
+        answer(failure_frame());
+        break;
     case State::seeking:
-        if (now >= deadline_)
-            fail(cause_);
-        else
+        if (now < deadline_)
             seek();
+        else if (has_some())
+            answer_merged();
+        else
+            fail(cause_);
         break;
     case State::binding:
     case State::asking:
         if (now >= deadline_) {
-            // Whoever waited for this long does not wait for another agent to appear.
-            attempt_failed("it did not answer in time", Duration::zero());
+            on_answer_overdue();
             break;
         }
         if (Candidate* const agent = upstream_agent())
@@ -393,6 +415,19 @@ void Session::on_timer() {
     case State::closed:
         break;
     }
+}
+
+/// Whoever waited for this long does not wait for another agent to appear. But an agent that takes
+/// one message at a time has lost what was sent ahead: it is asked again, and never so again.
+void Session::on_answer_overdue() {
+    Candidate* const agent = upstream_agent();
+    const bool lost_it = agent != nullptr && relies_on_ahead_ && tried_twice_ != upstream_id_;
+    if (lost_it) {
+        agent->ask_nothing_ahead();
+        tried_twice_ = upstream_id_;
+    }
+    ++timeouts_;
+    attempt_failed("it did not answer in time", Duration::zero(), lost_it);
 }
 
 // The upstream's side.
@@ -409,6 +444,7 @@ void Session::on_upstream_message(const Message& message) {
         on_answer(message);
         break;
     case State::idle:
+    case State::refused:
     case State::seeking:
     case State::closed:
         // Nobody asked: whatever this connection carries, it is not our conversation.
@@ -420,17 +456,17 @@ void Session::on_upstream_message(const Message& message) {
 void Session::on_binding_answer(const Message& answer) {
     const bool is_accepted = answer.type() == MessageType::success;
     if (bindings_[bindings_done_].was_accepted && !is_accepted) {
-        note_attempt("it refused this client's session-bind");
-        fail(fmt::format("the agent of {} refused this client's session-bind", upstream_label()));
+        attempt_failed("it refused this client's session-bind", Duration::zero());
         return;
     }
+    bindings_[bindings_done_].was_accepted |= is_accepted;
     ++bindings_done_;
     use_upstream();
 }
 
 void Session::on_answer(const Message& message) {
     end_sign();
-    if (merges_list()) {
+    if (is_merging_) {
         take_merged(message);
         return;
     }
@@ -450,10 +486,6 @@ void Session::answer_visible(const Message& message) {
         answer(allowed_identities(policy, message));
 }
 
-bool Session::merges_list() const {
-    return host_.settings().merge && kind_ == RequestKind::list;
-}
-
 /// One agent's share of the list; the next one is asked for its own.
 void Session::take_merged(const Message& message) {
     if (Candidate* const agent = upstream_agent())
@@ -471,16 +503,21 @@ void Session::answer_merged() {
 /// Every later agent gets this client's bindings too, even one that no agent has accepted yet: a
 /// connection that is not bound is one for local use, where constraints do not apply.
 void Session::note_binding(bool was_accepted) {
-    if (kind_ != RequestKind::session_bind || bindings_.size() >= most_bindings)
+    if (kind_ != RequestKind::session_bind || !may_be_bound())
         return;
     bindings_.push_back({request_, was_accepted});
     bindings_done_ = bindings_.size();
 }
 
+bool Session::may_be_bound() const {
+    return bindings_.size() < most_bindings && request_.size() <= longest_binding;
+}
+
 /// Keeps what is known of the agent in step with what passes here.
 void Session::note_answer(Candidate& agent, const Message& message) {
+    // A bound connection is told of fewer keys, perhaps: that says nothing.
     if (kind_ == RequestKind::list && message.type() == MessageType::identities_answer &&
-        WireReader(message.contents()).uint32() != agent.identities().size())
+        !is_bound() && !agent.has_listed(message))
         agent.refresh();
     if (kind_ == RequestKind::other && message.type() == MessageType::success)
         agent.refresh();
@@ -509,8 +546,9 @@ void Session::attempt_failed(const std::string& outcome, Duration grace, bool ag
     end_sign();
     const bool was_sent = state_ == State::asking;
     const int agents = attempts_ - second_tries_;
-    const bool has_some = merges_list() && merged_->has_answers();
-    if (has_some || may_be_repeated({.kind = kind_, .was_sent = was_sent, .attempts = agents})) {
+    if (has_some() ||
+        may_be_repeated(
+            {.kind = kind_, .was_sent = was_sent, .attempts = agents, .timeouts = timeouts_})) {
         begin_to_seek(grace);
     } else {
         fail(cause_);
@@ -547,7 +585,9 @@ void Session::on_agents_changed() {
     if (agent->state() != AgentState::late || !is_with_upstream() || kind_ == RequestKind::sign ||
         kind_ == RequestKind::other)
         return;
-    const Candidate* const other = host_.agents().best_except(std::span(&upstream_path_, 1));
+    std::vector<std::string> passed = tried_;
+    passed.push_back(upstream_path_);
+    const Candidate* const other = host_.agents().best_except(passed);
     if (other != nullptr && other->state() == AgentState::live)
         attempt_failed("it does not answer", host_.settings().grace);
 }
@@ -558,6 +598,8 @@ bool Session::is_right(const Candidate* agent) const {
         return is_best(agent);
     if (kind_ == RequestKind::list)
         return false;
+    if (kind_ == RequestKind::other)
+        return agent == host_.agents().selected();
     const Candidate* const offering =
         kind_ == RequestKind::sign ? offering_agent(signing_key(Message(request_))) : nullptr;
     return offering != nullptr ? offering == agent : is_best(agent);

@@ -42,9 +42,8 @@ class SessionHost {
     virtual void request_answered() = 0;
     /// The client got SSH_AGENT_FAILURE from us.
     virtual void request_failed(FailedRequest request) = 0;
-    /// The rule of the policy that refuses the request of the process `pid`, which is told in the
-    /// log; nothing if it passes.
-    virtual std::optional<std::string> refused_by(const Message& request, pid_t pid) = 0;
+    /// Whether the policy refuses the request of the process `pid`; then that has been told.
+    virtual bool refuse(const Message& request, pid_t pid) = 0;
     /// Whether `session` may connect to `agent` now. If not it is in the agent's queue, and
     /// Session::on_turn() is called when it is next and there is room.
     virtual bool has_turn(Session& session, Candidate& agent) = 0;
@@ -60,10 +59,10 @@ class SessionHost {
     ~SessionHost() = default;
 };
 
-/// Relays a client's requests, one at a time and in order, to the agent that is selected when they
-/// come. The connection to that agent is opened for the first request and kept for the next ones
-/// for as long as the agent is fit to be used; a new one gets the client's session-bind messages
-/// first. Every request is answered, if need be with SSH_AGENT_FAILURE.
+/// Relays a client's requests, one at a time and in order, to the agent that is selected when the
+/// first comes. The connection to that agent is kept for the next ones for as long as the agent is
+/// fit to be used; a new one gets the client's session-bind messages first. Where agents are merged
+/// each request has its own. Every request is answered, if need be with SSH_AGENT_FAILURE.
 class Session {
   public:
     /// `pid`: the client's, 0 if it is not known.
@@ -106,6 +105,7 @@ class Session {
   private:
     enum class State {
         idle,    ///< no request: the client's turn
+        refused, ///< the policy refuses the request; the client is told when others had their turn
         seeking, ///< a request waits for an agent that can be reached
         binding, ///< the upstream connection is new: session-bind messages are repeated on it
         asking,  ///< the upstream has the request
@@ -133,6 +133,7 @@ class Session {
     void use_upstream();
     void expect_answer(Duration timeout);
     void on_timer();
+    void on_answer_overdue();
 
     void list_ahead();
     void send_request();
@@ -140,7 +141,8 @@ class Session {
     void on_binding_answer(const Message& answer);
     void on_answer(const Message& message);
     void answer_visible(const Message& message);
-    bool merges_list() const;
+    bool has_some() const { return is_merging_ && merged_->has_answers(); }
+    bool may_be_bound() const;
     void take_merged(const Message& message);
     void answer_merged();
     void note_binding(bool was_accepted);
@@ -164,7 +166,9 @@ class Session {
 
     std::string request_; // the frame; empty while idle
     RequestKind kind_ = RequestKind::other;
+    bool is_merging_ = false; // all agents are asked; merged_ has what has come
     int attempts_ = 0;
+    int timeouts_ = 0;              ///< of them: for want of an answer in time
     int second_tries_ = 0;          ///< of them: at an agent whose kept connection had ended
     std::uint64_t tried_twice_ = 0; ///< the agent of the last of these
     int dials_ = 0;
@@ -182,9 +186,10 @@ class Session {
     std::uint64_t upstream_id_ = 0;  // of the candidate
     bool upstream_was_kept_ = false; // opened before this request: it may have ended since
     bool is_signing_ = false;
-    ListAhead ahead_; // on the present upstream
+    ListAhead ahead_;              // on the present upstream
+    bool relies_on_ahead_ = false; // the client's list is not sent: the answer is on its way
 
-    /// Of this client's last list; null unless agents are merged.
+    /// Of this client's last list; null unless agents were merged.
     std::unique_ptr<MergedList> merged_;
 
     std::vector<SessionBinding> bindings_;

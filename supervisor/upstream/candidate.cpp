@@ -180,12 +180,13 @@ void Candidate::on_listener_end() {
         redial_after(0s);
 }
 
-/// A question that is not answered yet is given up with its connection, and not asked again before
-/// somebody needs to know: either the agent ends now, or ssh is kept for further logins.
+/// A question that is not answered yet is given up with its connection, and not asked again at
+/// once: either the agent ends now, or ssh is kept for further logins.
 void Candidate::on_login_over() {
     sentinel_->close();
     spare_.drop();
     question_ = Question::none;
+    liveness_.withdrawn();
     login_is_over_ = true;
     schedule();
     on_news_();
@@ -279,6 +280,7 @@ void Candidate::take_identities(const Message& answer) {
     // A failure is a complete answer too: some agents say so while they are locked.
     if (answer.type() == MessageType::failure)
         return;
+    listed_ = answer.contents();
     if (std::optional<std::vector<Identity>> parsed = parse_identities(answer))
         identities_ = std::move(*parsed);
     else

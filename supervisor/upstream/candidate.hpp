@@ -84,8 +84,9 @@ class Candidate {
         UniqueFd fd;
         bool was_spare = false; ///< opened some time ago: the agent may have closed it since
     };
-    /// Counts as one of most_upstreams() until disconnected(). Error::code is EBUSY where there are
-    /// that many already; any other failure is taken for news and acted upon.
+    /// Counts as one of those that limit_upstreams() allows until disconnected(). Error::code is
+    /// EBUSY where there are that many already, EAGAIN where nobody accepts; what says that nobody
+    /// is there is taken for news and acted upon.
     Result<Upstream> connect();
     void disconnected();
     bool has_room() const { return spare_ || upstreams_ + 1 < most_upstreams_; }
@@ -131,6 +132,12 @@ class Candidate {
     std::chrono::system_clock::time_point born() const { return file_.born; }
     const std::vector<Identity>& identities() const { return identities_; }
     bool offers(std::string_view blob) const;
+    /// Whether it has told us the same identities as in `answer`, an SSH_AGENT_IDENTITIES_ANSWER.
+    bool has_listed(const Message& answer) const { return listed_ == answer.contents(); }
+
+    /// Whether a request may be sent to it before the one before is answered.
+    bool may_be_asked_ahead() const { return may_be_asked_ahead_; }
+    void ask_nothing_ahead() { may_be_asked_ahead_ = false; }
     pid_t pid() const { return pid_; }
 
     /// The login behind a forwarded agent, looked up until it is known.
@@ -205,6 +212,8 @@ class Candidate {
     bool login_is_over_ = false; // and that has not been told
     AgentState told_state_ = AgentState::fresh;
     std::vector<Identity> identities_;
+    std::string listed_; // the contents of the message that had them
+    bool may_be_asked_ahead_ = true;
     std::string reason_;
     pid_t pid_ = 0;
     mutable std::optional<Login> login_;

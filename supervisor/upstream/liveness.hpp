@@ -35,6 +35,8 @@ class Liveness {
     /// earlier one is unanswered: silence counts from the first.
     void asked(TimePoint now);
     void answered(TimePoint now);
+    /// The question that is open, if one is, was given up by us: its silence says nothing.
+    void withdrawn() { asked_at_.reset(); }
     /// The agent is dead until it is asked and answers again.
     void died();
     /// The agent is asked no more: nothing is known of it until it answers again.

@@ -52,6 +52,30 @@ TEST_CASE("a far agent's identities are asked for with the session-bind") {
     }
 }
 
+TEST_CASE("an agent that loses what is sent ahead is asked again, and nothing ahead any more") {
+    ProxySettings hasty = Proxied::slow_proxy;
+    hasty.list_timeout = 50ms;
+    Proxied proxied(hasty);
+    FakeAgent& agent = add_far(proxied, 6ms);
+    std::size_t swallowed = 0;
+    agent.answer = [&](const FakeAgent::Request& request) -> std::optional<std::string> {
+        if (request.frame != request_identities_frame())
+            return success_frame;
+        if (swallowed++ == 0)
+            return std::nullopt;
+        return list_of(agent);
+    };
+    FarEnd client = proxied.connect();
+    CHECK(proxied.ask(client, session_bind_frame()) == success_frame);
+    CHECK(proxied.ask(client, request_identities_frame()) == list_of(agent));
+    CHECK(swallowed == 2);
+    FarEnd another = proxied.connect();
+    const std::size_t before = agent.client_requests().size();
+    CHECK(proxied.ask(another, session_bind_frame()) == success_frame);
+    settle(proxied.loop);
+    CHECK(agent.client_requests().size() == before + 1);
+}
+
 TEST_CASE("a near agent is asked nothing that the client does not ask") {
     Proxied proxied;
     FakeAgent& agent = proxied.add_live('a');

@@ -86,6 +86,49 @@ TEST_CASE("an agent that fails is left out of the list") {
     }
 }
 
+TEST_CASE("an agent that refuses the client's binding is left out of the list") {
+    Merged merged;
+    merged.older.refuses_bindings = true;
+    CHECK(merged.ask(merged.client, session_bind_frame()) == success_frame);
+    CHECK(merged.ask(merged.client, request_identities_frame()) == list_of(merged.newer));
+}
+
+TEST_CASE("an agent that has no room is left out of the list when it was waited for") {
+    ProxySettings hasty = merging();
+    hasty.grace = 1ms;
+    hasty.list_timeout = 30ms;
+    Proxied proxied(hasty);
+    FakeAgent& older = proxied.add_live('a');
+    FakeAgent& newer = proxied.add_live('b');
+    older.is_silent = true;
+    FarEnd signing = proxied.connect();
+    signing.send(sign_request_for(make_blob('a')));
+    REQUIRE(run_until(proxied.loop, [&] { return !older.client_requests().empty(); }));
+    proxied.pool.find(older.path())->limit_upstreams(2);
+    FarEnd client = proxied.connect();
+    CHECK(proxied.ask(client, request_identities_frame()) == list_of(newer));
+}
+
+TEST_CASE("agents that are merged from now on serve a request that was there before") {
+    Proxied proxied;
+    FakeAgent& agent = proxied.add_live('a');
+    agent.is_silent = true;
+    FarEnd client = proxied.connect();
+    client.send(request_identities_frame());
+    REQUIRE(run_until(proxied.loop, [&] { return agent.client_requests().size() == 1; }));
+    proxied.proxy->apply(merging());
+    agent.answer_now(agent.client_requests()[0]);
+    CHECK(proxied.receive(client) == list_of(agent));
+}
+
+TEST_CASE("what changes an agent goes to the chosen one over a connection that has signed elsewhere") {
+    Merged merged;
+    CHECK(merged.ask(merged.client, sign_request_for(make_blob('a'))) ==
+          signature_of(merged.older));
+    CHECK(merged.ask(merged.client, add_key_frame) == success_frame);
+    CHECK(merged.newer.count(add_key_frame) == 1);
+}
+
 TEST_CASE("what changes an agent goes to the chosen one alone") {
     Merged merged;
     CHECK(merged.ask(merged.client, add_key_frame) == success_frame);

@@ -37,6 +37,11 @@ TEST_CASE("read_only lets list, sign, query and session-bind pass") {
           "policy.read_only");
 }
 
+TEST_CASE("a session-bind always reaches the agent: without it constraints would not apply") {
+    const PolicySettings policy{.read_only = true, .keys = {"none"}, .deny_comm = {"unit-proxy"}};
+    CHECK(!refused_by(policy, Message(session_bind_frame()), both, ::getpid()));
+}
+
 TEST_CASE("keys are allowed by fingerprint and by comment") {
     for (const std::string& name : {std::string("ann"), fingerprint(ann.blob)}) {
         const PolicySettings policy{.read_only = false, .keys = {name}, .deny_comm = {}};

@@ -132,6 +132,21 @@ TEST_CASE("a turn that does not come in time is a failure that says why") {
     CHECK(failed.kind == RequestKind::list);
 }
 
+TEST_CASE("a limit that is raised lets those in that wait") {
+    Narrow narrow(1);
+    narrow.agent.is_silent = true;
+    FarEnd signing = narrow.connect();
+    signing.send(sign_request_for(make_blob('a')));
+    settle(narrow.loop);
+    FarEnd waiting = narrow.connect();
+    waiting.send(request_identities_frame());
+    settle(narrow.loop);
+    CHECK(narrow.agent.client_requests().size() == 1);
+    narrow.pool.limit_upstreams(10);
+    narrow.proxy->apply(Proxied::slow_proxy);
+    CHECK(run_until(narrow.loop, [&] { return narrow.agent.client_requests().size() == 2; }));
+}
+
 TEST_CASE("those that wait for an agent that dies are served by another") {
     Narrow narrow(1);
     narrow.agent.is_silent = true;

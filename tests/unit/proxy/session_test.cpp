@@ -344,10 +344,25 @@ TEST_CASE("an agent whose answer is not the protocol is passed over") {
     CHECK(proxied.ask(client, request_identities_frame()) == list_of(old_one));
 }
 
-TEST_CASE("a request fails when three agents have failed it") {
+TEST_CASE("a request is answered by the one agent that lives of many that have just ended") {
     Proxied proxied;
-    for (const char fill : {'a', 'b', 'c', 'd'})
+    FakeAgent& oldest = proxied.add_live('a');
+    for (char fill = 'b'; fill < 'k'; ++fill)
         proxied.add_live(fill).hangs_up_on_requests = true;
+    FarEnd client = proxied.connect();
+    CHECK(proxied.ask(client, request_identities_frame()) == list_of(oldest));
+    for (std::size_t i = 1; i < proxied.agents.size(); ++i)
+        CHECK(proxied.agents[i]->client_requests().size() == 1);
+}
+
+TEST_CASE("a request fails when three agents have let its time pass") {
+    ProxySettings hasty = Proxied::slow_proxy;
+    hasty.list_timeout = 10ms;
+    Proxied proxied(hasty);
+    for (const char fill : {'a', 'b', 'c', 'd'})
+        proxied.add_live(fill);
+    for (const auto& agent : proxied.agents)
+        agent->is_silent = true;
     FarEnd client = proxied.connect();
     CHECK(proxied.ask(client, request_identities_frame()) == failure_frame());
     CHECK(proxied.agents[0]->client_requests().empty());
@@ -355,7 +370,7 @@ TEST_CASE("a request fails when three agents have failed it") {
         CHECK(proxied.agents[i]->client_requests().size() == 1);
 }
 
-TEST_CASE("an agent that is asked again over a new connection is still one of the three") {
+TEST_CASE("an agent that is asked again over a new connection counts once") {
     Proxied proxied;
     FakeAgent& oldest = proxied.add_live('a');
     FakeAgent& older = proxied.add_live('b');
@@ -780,7 +795,7 @@ struct LoneSession final : SessionHost {
     void request_failed(FailedRequest) override {}
     bool has_turn(Session&, Candidate&) override { return true; }
     bool is_awaited(std::uint64_t) override { return false; }
-    std::optional<std::string> refused_by(const Message&, pid_t) override { return std::nullopt; }
+    bool refuse(const Message&, pid_t) override { return false; }
     void leave_queue(Session&) override {}
     void upstream_opened() override { ++upstreams; }
     void upstream_closed(std::uint64_t) override { --upstreams; }
@@ -845,8 +860,13 @@ TEST_CASE("a client's bindings are remembered up to the number that OpenSSH's ag
     FakeAgent& old_one = proxied.add_live('a');
     FakeAgent& new_one = proxied.add_live('b');
     FarEnd client = proxied.connect();
-    for (int i = 0; i < 20; ++i)
+    for (int i = 0; i < 16; ++i)
         CHECK(proxied.ask(client, session_bind_frame(std::to_string(i))) == success_frame);
+    // What cannot be repeated at another agent does not pass.
+    CHECK(proxied.ask(client, session_bind_frame("one too many")) == failure_frame());
+    FarEnd verbose = proxied.connect();
+    CHECK(proxied.ask(verbose, session_bind_frame(std::string(16 * 1024, 'x'))) == failure_frame());
+    CHECK(frames_at(new_one).size() == 16);
     new_one.log_out();
     REQUIRE(run_until(proxied.loop, [&] { return proxied.pool.candidates().size() == 1; }));
     CHECK(proxied.ask(client, request_identities_frame()) == list_of(old_one));
