@@ -192,6 +192,15 @@ Verdict patterns(Owner<member>& target, const toml::node& node, const Input& inp
 }
 
 template <auto member>
+Verdict text(Owner<member>& target, const toml::node& node, const Input&) {
+    const auto* const value = node.as_string();
+    if (value == nullptr || value->get().find('\0') != std::string::npos)
+        return expected(node, "a string without NUL characters");
+    target.*member = value->get();
+    return std::nullopt;
+}
+
+template <auto member>
 Verdict texts(Owner<member>& target, const toml::node& node, const Input&) {
     constexpr std::string_view wanted = "an array of strings that are not empty";
     const toml::array* const array = node.as_array();
@@ -321,6 +330,8 @@ constexpr Key<PolicySettings> policy_keys[] = {
     {"read_only", flag<&PolicySettings::read_only>},
     {"keys", texts<&PolicySettings::keys>},
     {"deny_comm", texts<&PolicySettings::deny_comm>},
+    {"on_wait", text<&PolicySettings::on_wait>},
+    {"on_wait_after", duration<&PolicySettings::on_wait_after, 0>},
 };
 
 constexpr Key<FallbackSettings> fallback_keys[] = {
@@ -462,9 +473,9 @@ void unknown_name(Input& input, const toml::key& name, const toml::node& node) {
     if (!is_table)
         wanted += fmt::format(", or the key {}", fmt::join(names_of<top_keys>, ", "));
     known.insert(known.end(), names_of<top_keys>.begin(), names_of<top_keys>.end());
-    input.fault(name.source(), fmt::format("unknown {} '{}', expected {}{}",
-                                           is_table ? "table" : "key", cited(name.str()), wanted,
-                                           did_you_mean_key(name.str(), known)));
+    input.fault(name.source(),
+                fmt::format("unknown {} '{}', expected {}{}", is_table ? "table" : "key",
+                            cited(name.str()), wanted, did_you_mean_key(name.str(), known)));
 }
 
 void read_top_key(Input& input, const Key<Config>& key, const toml::node& node, Config& config) {

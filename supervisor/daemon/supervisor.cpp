@@ -65,6 +65,7 @@ Supervisor::Supervisor(ClaimedDir claimed, SupervisorOptions options, Config con
     , children_(loop_)
     , agents_(loop_, config_.probe, publisher_)
     , fallbacks_(loop_, agents_, children_, keys_socket(directory_), directory_inputs().home)
+    , wait_command_(children_)
     , terminated_(loop_.on_signal(SIGTERM, [this] { stop(); }))
     , interrupted_(loop_.on_signal(SIGINT, [this] { stop(); }))
     , hung_up_(loop_.on_signal(SIGHUP, [this] { on_hangup(); })) {}
@@ -158,6 +159,8 @@ void Supervisor::apply(const Config& config) {
     proxy.merge = config.selection.mode == SelectionMode::merge;
     if (proxy_)
         proxy_->apply(proxy);
+    proxy_->on_wait(
+        [this](const WaitingSign& sign) { wait_command_.run(config_.proxy.policy.on_wait, sign); });
     agents_.publish_instead(proxy.is_no_mere_relay() ? directory_.entry(agent_socket_name)
                                                      : std::string());
     if (stand_ins_ && !has_handed_over_)

@@ -88,6 +88,7 @@ class Supervisor final : private ControlHost {
     Children children_;
     AgentPool agents_;
     Fallbacks fallbacks_;
+    WaitCommand wait_command_;
     std::unique_ptr<StandIns> stand_ins_;
     std::unique_ptr<Discovery> discovery_;
     std::unique_ptr<Proxy> proxy_;

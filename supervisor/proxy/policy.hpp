@@ -4,6 +4,7 @@
 
 #include "supervisor/agent/identities.hpp"
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,8 @@ struct PolicySettings {
     bool read_only = false;             ///< only what does not change the agent passes
     std::vector<std::string> keys;      ///< fingerprints and comments; empty: all keys
     std::vector<std::string> deny_comm; ///< programs whose background requests are refused
+    std::string on_wait{};              ///< a shell's command line; empty: none
+    std::chrono::milliseconds on_wait_after{1'000}; ///< a sign request has waited, then it is run
 
     /// Whether anything is refused: then nobody may be led past the proxy.
     bool restricts() const { return read_only || !keys.empty() || !deny_comm.empty(); }

@@ -1,5 +1,6 @@
 #include "supervisor/proxy/proxy.hpp"
 
+#include "supervisor/base/escape.hpp"
 #include "supervisor/base/log.hpp"
 #include "supervisor/base/peer.hpp"
 #include "supervisor/base/unix_socket.hpp"
@@ -215,6 +216,19 @@ bool Proxy::refuse(const Message& request, pid_t pid) {
                    .waited = {},
                    .attempts = {}});
     return true;
+}
+
+void Proxy::sign_waits(std::string_view blob, pid_t pid) {
+    WaitingSign sign{.key = blob.empty() ? std::string() : fingerprint(blob),
+                     .comment = {},
+                     .program = pid != 0 ? program_of(pid) : std::string(),
+                     .pid = pid};
+    for (const auto& agent : agents_.candidates())
+        for (const Identity& identity : agent->identities())
+            if (identity.blob == blob)
+                sign.comment = escaped(identity.comment);
+    if (on_wait_)
+        on_wait_(sign);
 }
 
 bool Proxy::has_turn(Session& session, Candidate& agent) {

@@ -4,8 +4,10 @@
 #include "supervisor/base/unique_fd.hpp"
 #include "supervisor/proxy/session.hpp"
 #include "supervisor/proxy/turns.hpp"
+#include "supervisor/proxy/wait_command.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -26,6 +28,11 @@ class Proxy final : private SessionHost {
     Proxy(EventLoop& loop, AgentPool& agents, ProxySettings settings, UniqueFd listener);
 
     void apply(const ProxySettings& settings);
+
+    /// Calls `listener` when a sign request has waited for policy.on_wait_after.
+    void on_wait(std::function<void(const WaitingSign&)> listener) {
+        on_wait_ = std::move(listener);
+    }
 
     /// Accepts nobody any more and takes leave of all clients.
     void shut_down();
@@ -56,6 +63,7 @@ class Proxy final : private SessionHost {
     void request_answered() override { ++statistics_.answered; }
     void request_failed(FailedRequest request) override;
     bool refuse(const Message& request, pid_t pid) override;
+    void sign_waits(std::string_view blob, pid_t pid) override;
     bool has_turn(Session& session, Candidate& agent) override;
     bool is_awaited(std::uint64_t agent) override { return turns_.next(agent) != nullptr; }
     void leave_queue(Session& session) override { turns_.leave(session); }
@@ -83,6 +91,7 @@ class Proxy final : private SessionHost {
     std::size_t upstreams_ = 0;
     ProxyStatistics statistics_;
     FailureLog failures_;
+    std::function<void(const WaitingSign&)> on_wait_;
     Turns turns_;
 
     std::vector<Session*> closed_;

@@ -91,6 +91,7 @@ void Session::on_request(const Message& request) {
     tried_.clear();
     cause_.clear();
     log_.clear();
+    wait_told_ = false;
     came_at_ = Clock::now();
     if (!timer_)
         timer_ = host_.loop().timer([this] { on_timer(); });
@@ -407,7 +408,7 @@ void Session::on_timer() {
         }
         if (Candidate* const agent = upstream_agent())
             agent->ask();
-        timer_.start(deadline_ - now);
+        watch_answer();
         break;
     case State::idle:
         drop_upstream();
@@ -415,6 +416,23 @@ void Session::on_timer() {
     case State::closed:
         break;
     }
+}
+
+/// Waits for what comes first: the deadline, or the moment to tell that a signature waits.
+void Session::watch_answer() {
+    const TimePoint now = Clock::now();
+    const PolicySettings& policy = host_.settings().policy;
+    Duration next = deadline_ - now;
+    if (kind_ == RequestKind::sign && !policy.on_wait.empty() && !wait_told_) {
+        const Duration left = came_at_ + policy.on_wait_after - now;
+        if (left <= Duration::zero()) {
+            wait_told_ = true;
+            host_.sign_waits(signing_key(Message(request_)), client_pid_);
+        } else {
+            next = std::min(next, left);
+        }
+    }
+    timer_.start(next);
 }
 
 /// Whoever waited for this long does not wait for another agent to appear. But an agent that takes

@@ -44,6 +44,8 @@ class SessionHost {
     virtual void request_failed(FailedRequest request) = 0;
     /// Whether the policy refuses the request of the process `pid`; then that has been told.
     virtual bool refuse(const Message& request, pid_t pid) = 0;
+    /// A sign request for the key `blob` of the process `pid` has waited for policy.on_wait_after.
+    virtual void sign_waits(std::string_view blob, pid_t pid) = 0;
     /// Whether `session` may connect to `agent` now. If not it is in the agent's queue, and
     /// Session::on_turn() is called when it is next and there is room.
     virtual bool has_turn(Session& session, Candidate& agent) = 0;
@@ -134,6 +136,7 @@ class Session {
     void expect_answer(Duration timeout);
     void on_timer();
     void on_answer_overdue();
+    void watch_answer();
 
     void list_ahead();
     void send_request();
@@ -186,6 +189,7 @@ class Session {
     std::uint64_t upstream_id_ = 0;  // of the candidate
     bool upstream_was_kept_ = false; // opened before this request: it may have ended since
     bool is_signing_ = false;
+    bool wait_told_ = false;       // of this sign request
     ListAhead ahead_;              // on the present upstream
     bool relies_on_ahead_ = false; // the client's list is not sent: the answer is on its way
 

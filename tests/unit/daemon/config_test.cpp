@@ -126,12 +126,18 @@ TEST_CASE("the policy is read") {
         read_only = true
         keys = ["SHA256:abc", "ann@desk"]
         deny_comm = ["code"]
+        on_wait = "tmux display-message touch"
+        on_wait_after = "3s"
     )");
     CHECK(config.selection.mode == SelectionMode::merge);
     CHECK(config.proxy.policy.read_only);
     CHECK(config.proxy.policy.keys == std::vector<std::string>{"SHA256:abc", "ann@desk"});
     CHECK(config.proxy.policy.deny_comm == std::vector<std::string>{"code"});
     CHECK(config.proxy.policy.restricts());
+    CHECK(config.proxy.policy.on_wait == "tmux display-message touch");
+    CHECK(config.proxy.policy.on_wait_after == 3s);
+    CHECK_FALSE(accepted("[policy]\non_wait = 'true'").proxy.policy.restricts());
+    check_refused("[policy]\non_wait = ['true']", "2:11", {"policy.on_wait", "a string"});
     CHECK_FALSE(accepted("[policy]\nkeys = []").proxy.policy.restricts());
     check_refused("[policy]\nkeys = ['a', '']", "2:14", {"policy.keys", "not empty"});
     check_refused("[policy]\nkeys = 'a'", "2:8", {"expected an array of strings"});

@@ -57,6 +57,36 @@ TEST_CASE("keys are allowed by fingerprint and by comment") {
     }
 }
 
+TEST_CASE("a sign request that waits is told of, once") {
+    ProxySettings settings = Proxied::slow_proxy;
+    settings.policy.on_wait = "true";
+    settings.policy.on_wait_after = std::chrono::milliseconds(300);
+    Proxied proxied(settings);
+    std::vector<WaitingSign> told;
+    proxied.proxy->on_wait([&](const WaitingSign& sign) { told.push_back(sign); });
+    FakeAgent& agent = proxied.add_live('a');
+    FarEnd client = proxied.connect();
+    CHECK(proxied.ask(client, sign_request_for(make_blob('a'))) == signature_of(agent));
+    agent.is_silent = true;
+    FarEnd listing = proxied.connect();
+    listing.send(request_identities_frame());
+    const TimePoint before = Clock::now();
+    client.send(sign_request_for(make_blob('a')));
+    REQUIRE(run_until(proxied.loop, [&] { return !told.empty(); }));
+    CHECK(Clock::now() - before >= std::chrono::milliseconds(300));
+    CHECK(told[0].key == fingerprint(make_blob('a')));
+    CHECK(told[0].comment == "a");
+    CHECK(told[0].pid == ::getpid());
+    CHECK(told[0].program.starts_with("unit-"));
+    for (const FakeAgent::Request& request : agent.client_requests())
+        if (request.frame == request_identities_frame())
+            agent.answer_now(request);
+    CHECK(proxied.receive(listing) == list_of(agent));
+    agent.send(1, signature_of(agent));
+    CHECK(proxied.receive(client) == signature_of(agent));
+    CHECK(told.size() == 1);
+}
+
 TEST_CASE("what the policy refuses is a failure, is remembered, and reaches no agent") {
     ProxySettings settings = Proxied::slow_proxy;
     settings.policy.read_only = true;

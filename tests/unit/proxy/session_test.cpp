@@ -796,6 +796,7 @@ struct LoneSession final : SessionHost {
     bool has_turn(Session&, Candidate&) override { return true; }
     bool is_awaited(std::uint64_t) override { return false; }
     bool refuse(const Message&, pid_t) override { return false; }
+    void sign_waits(std::string_view, pid_t) override {}
     void leave_queue(Session&) override {}
     void upstream_opened() override { ++upstreams; }
     void upstream_closed(std::uint64_t) override { --upstreams; }
