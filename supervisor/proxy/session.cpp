@@ -55,7 +55,7 @@ Session::Session(SessionHost& host, UniqueFd client, pid_t pid)
 
 Session::~Session() {
     leave_queue();
-    end_sign();
+    end_request();
     drop_upstream();
 }
 
@@ -199,7 +199,7 @@ void Session::on_shutdown() {
 void Session::close() {
     state_ = State::closed;
     leave_queue();
-    end_sign();
+    end_request();
     drop_upstream();
     timer_.pause();
     client_.close();
@@ -337,6 +337,8 @@ void Session::open_upstream(Candidate& agent, Candidate::Upstream upstream) {
 }
 
 void Session::use_upstream() {
+    if (Candidate* const agent = upstream_agent(); agent && !std::exchange(is_out_, true))
+        agent->request_began();
     if (bindings_done_ < bindings_.size()) {
         state_ = State::binding;
         upstream_->send(bindings_[bindings_done_].frame);
@@ -483,7 +485,7 @@ void Session::on_binding_answer(const Message& answer) {
 }
 
 void Session::on_answer(const Message& message) {
-    end_sign();
+    end_request();
     if (is_merging_) {
         take_merged(message);
         return;
@@ -561,7 +563,7 @@ void Session::attempt_failed(const std::string& outcome, Duration grace, bool ag
         ++second_tries_;
     else
         tried_.push_back(upstream_path_);
-    end_sign();
+    end_request();
     const bool was_sent = state_ == State::asking;
     const int agents = attempts_ - second_tries_;
     if (has_some() ||
@@ -663,11 +665,16 @@ std::string Session::upstream_label() const {
     return agent != nullptr ? agent->label() : escaped(upstream_path_);
 }
 
-void Session::end_sign() {
-    if (!std::exchange(is_signing_, false))
+/// The upstream has the request no longer, however that ended.
+void Session::end_request() {
+    const bool was_out = std::exchange(is_out_, false);
+    const bool was_signing = std::exchange(is_signing_, false);
+    Candidate* const agent = was_out ? upstream_agent() : nullptr;
+    if (agent == nullptr)
         return;
-    if (Candidate* const agent = upstream_agent())
+    if (was_signing)
         agent->sign_ended();
+    agent->request_ended();
 }
 
 void Session::drop_upstream() {

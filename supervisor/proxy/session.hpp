@@ -154,7 +154,7 @@ class Session {
     void attempt_failed(const std::string& outcome, Duration grace, bool agent_may_serve = false);
     void note_attempt(const std::string& outcome);
     void note_attempt(const Candidate& agent, const std::string& outcome);
-    void end_sign();
+    void end_request();
     void drop_upstream();
     bool is_best(const Candidate* agent) const;
     Candidate* upstream_agent() const;
@@ -188,10 +188,11 @@ class Session {
     std::string upstream_path_;
     std::uint64_t upstream_id_ = 0;  // of the candidate
     bool upstream_was_kept_ = false; // opened before this request: it may have ended since
-    bool is_signing_ = false;
-    bool wait_told_ = false;       // of this sign request
-    ListAhead ahead_;              // on the present upstream
-    bool relies_on_ahead_ = false; // the client's list is not sent: the answer is on its way
+    bool is_out_ = false;            // the upstream has the request, or a binding before it
+    bool is_signing_ = false;        // and it is a sign request
+    bool wait_told_ = false;         // of this sign request
+    ListAhead ahead_;                // on the present upstream
+    bool relies_on_ahead_ = false;   // the client's list is not sent: the answer is on its way
 
     /// Of this client's last list; null unless agents were merged.
     std::unique_ptr<MergedList> merged_;

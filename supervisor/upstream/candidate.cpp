@@ -373,7 +373,6 @@ Result<Candidate::Upstream> Candidate::connect() {
                      EBUSY};
     if (spare_) {
         ++upstreams_;
-        prepare_spare_.trigger();
         return Upstream{spare_.take(), true};
     }
     Result<AgentConnection> connection = reach();
@@ -397,16 +396,25 @@ void Candidate::disconnected() {
         prepare_spare_.trigger();
 }
 
+void Candidate::request_ended() {
+    --requests_;
+    if (wants_spare())
+        prepare_spare_.trigger();
+}
+
 void Candidate::limit_upstreams(std::size_t most) {
     most_upstreams_ = most;
     if (upstreams_ + 1 >= most)
         spare_.drop();
 }
 
-/// Only where opening a connection takes the network's time, and where its end is noticed.
+/// Only where opening a connection takes the network's time, and where its end is noticed. And not
+/// while the agent may be busy: ssh binds a new channel to its session first (since OpenSSH 8.9),
+/// and does nothing else, the user's terminal included, before the agent has answered that. While
+/// it waits for a touch it does not.
 bool Candidate::wants_spare() const {
     return login_watch_ != nullptr && login_watch_->is_following() && state() == AgentState::live &&
-           !spare_ && has_room();
+           requests_ == 0 && !liveness_.is_asked() && !spare_ && has_room();
 }
 
 void Candidate::prepare_spare() {

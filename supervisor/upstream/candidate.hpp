@@ -95,6 +95,10 @@ class Candidate {
     /// least 2.
     void limit_upstreams(std::size_t most);
 
+    /// Between these two a client's request is out there.
+    void request_began() { ++requests_; }
+    void request_ended();
+
     /// Between these two the agent may be waiting for its user's touch.
     void sign_began() { liveness_.sign_began(); }
     void sign_ended();
@@ -196,6 +200,7 @@ class Candidate {
     SpareConnection spare_;
     Watch prepare_spare_;
     std::size_t upstreams_ = 0;
+    std::size_t requests_ = 0; // of clients, not answered yet
     std::size_t most_upstreams_;
     std::uint64_t id_;
     Watch timer_;

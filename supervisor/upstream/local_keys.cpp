@@ -63,8 +63,7 @@ std::string_view last_line(std::string_view text) {
 
 LocalKeys::LocalKeys(EventLoop& loop, Children& children, std::string socket,
                      std::string key_directory)
-    : loop_(loop)
-    , children_(children)
+    : children_(children)
     , socket_(std::move(socket))
     , key_directory_(std::move(key_directory))
     , too_slow_(loop.timer([this] { on_adding_too_slow(); })) {}

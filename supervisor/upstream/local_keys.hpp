@@ -46,7 +46,6 @@ class LocalKeys final : public Route {
     void collect_output();
     void tell_left_out() const;
 
-    EventLoop& loop_;
     Children& children_;
     std::string socket_;
     std::string key_directory_;

@@ -39,14 +39,7 @@ class FarLink(Case):
 
     def spare(self):
         """Waits until the login's sshd holds the sentinel and the spare of the supervisor."""
-        ours = lambda: sum(1 for line in self.unix_sockets() if line.endswith(self.far.auth_sock))
-        eventually(lambda: ours() == 3, 5, "the listener, the sentinel, the spare")  # as sshd's ends
-
-    @staticmethod
-    def unix_sockets():
-        """The lines of /proc/net/unix."""
-        with open("/proc/net/unix", encoding="utf-8") as file:
-            return file.read().splitlines()
+        eventually(lambda: self.far.connections == 2, 5, "the sentinel and the spare")
 
     def list_once(self, path):
         """The seconds that a new client's first list takes."""

@@ -149,6 +149,8 @@ class FirstLoginTest(Case):
         supervisor = self.supervisor(QUICK_PROBE)
         login = self.login(server, laptop)
         supervisor.wait_for_live(login.auth_sock)
+        # While ssh opens a channel it waits for the agent, whoever asked for it; then nothing can be done.
+        eventually(lambda: login.connections == 2, 5, "the sentinel and the spare connection")
         laptop.signal(signal.SIGSTOP)
         supervisor.wait_for_state(login.auth_sock, "hung", within=5)
         login.logout(within=5)

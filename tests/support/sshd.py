@@ -137,6 +137,12 @@ exec sh
         """The port the login came from: what tells logins over loopback apart."""
         return int(self.connection.split()[1])
 
+    @property
+    def connections(self):
+        """How many connections to the forwarded agent socket sshd has open."""
+        with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as file:
+            return sum(1 for line in file if line.rstrip("\n").endswith(" " + self.auth_sock)) - 1
+
     def _write(self, text):
         self._client.stdin.write(text.encode())
         self._client.stdin.flush()

@@ -18,6 +18,7 @@ from support.agent import Agent
 from support.sandbox import BUILD, Sandbox
 from support.sshd import Login, Sshd
 from support.tmux import Tmux
+from support.waiting import eventually
 
 PATIENCE = 4  # seconds that we wait for a hanging command
 
@@ -71,6 +72,11 @@ class World:
 
     def login(self, agent):
         return self.keep(Login(self.sandbox, self.sshd, agent.path))
+
+    def wait_for_live(self, login):
+        link = os.path.join(self.sandbox.livesock_dir, "live")
+        eventually(lambda: os.path.islink(link) and os.readlink(link) == login.auth_sock, 10,
+                   "the agent of the login to be live")
 
     def tmux(self):
         return self.keep(Tmux(self.sandbox))
@@ -155,6 +161,7 @@ class Play:
         world.close(first)
         stage.happens("the connection is lost; you log in again, from the desktop and then from the laptop")
         other, again = world.login(world.desktop), world.login(world.laptop)
+        world.wait_for_live(again)  # a person would not have been so quick
         result = self.lists(pane, "laptop")
         stage.good(f"the old pane uses the new login's agent ({1000 * result.seconds:.0f} ms)")
         self.lists(pane, "laptop", f"SSH_AUTH_SOCK={first.auth_sock} ssh-add -l")

@@ -22,10 +22,10 @@ struct Proxied {
     static constexpr ProbeSettings slow_probe{.interval = std::chrono::hours(1),
                                               .timeout = std::chrono::hours(1),
                                               .hung_after = std::chrono::hours(1)};
-    static constexpr ProxySettings slow_proxy{.grace = std::chrono::hours(1),
-                                              .list_timeout = std::chrono::hours(1),
-                                              .sign_timeout = std::chrono::hours(1),
-                                              .max_clients = 1000};
+    static inline const ProxySettings slow_proxy{.grace = std::chrono::hours(1),
+                                                 .list_timeout = std::chrono::hours(1),
+                                                 .sign_timeout = std::chrono::hours(1),
+                                                 .max_clients = 1000};
 
     TempDir temp;
     EventLoop loop = make_loop();
