@@ -157,10 +157,12 @@ void Supervisor::apply(const Config& config) {
     agents_.limit_upstreams(config.proxy.max_upstreams);
     ProxySettings proxy = config.proxy;
     proxy.merge = config.selection.mode == SelectionMode::merge;
-    if (proxy_)
+    if (proxy_) {
         proxy_->apply(proxy);
-    proxy_->on_wait(
-        [this](const WaitingSign& sign) { wait_command_.run(config_.proxy.policy.on_wait, sign); });
+        proxy_->on_wait([this](const WaitingSign& sign) {
+            wait_command_.run(config_.proxy.policy.on_wait, sign);
+        });
+    }
     agents_.publish_instead(proxy.is_no_mere_relay() ? directory_.entry(agent_socket_name)
                                                      : std::string());
     if (stand_ins_ && !has_handed_over_)

@@ -277,9 +277,13 @@ class HardeningTest(DaemonCase):
         agent = self.agent("alice", path=self.in_agents("one"))
         daemon = self.supervisor(self.only_agents())
         daemon.wait_for_live(agent.path)
-        before, watch = proc.wakeups(daemon.pid), Stopwatch()
-        eventually(lambda: watch.seconds > 3, 4, "three quiet seconds")
-        self.assertLessEqual(proc.wakeups(daemon.pid) - before, 1)
+        for _ in range(3):  # it looks round once more soon after the agent has come
+            before, watch = proc.wakeups(daemon.pid), Stopwatch()
+            eventually(lambda: watch.seconds > 3, 4, "three quiet seconds")
+            woken = proc.wakeups(daemon.pid) - before
+            if woken <= 1:
+                return
+        self.fail(f"woken {woken} times in three quiet seconds")
 
 
 class WordsTest(DaemonCase):
