@@ -210,7 +210,7 @@ TEST_CASE("connecting tells nobody there from somebody else") {
         REQUIRE(::chmod(directory.path.c_str(), 0755) == 0);
         const auto client = ControlClient::connect(directory.path);
         REQUIRE(!client);
-        CHECK(client.error().code == EACCES);
+        CHECK(client.error().code == EPERM);
     }
     SUBCASE("a supervisor") {
         const Result<UniqueFd> listening = listen_at(socket);
