@@ -151,6 +151,7 @@ class FirstLoginTest(Case):
         supervisor.wait_for_live(login.auth_sock)
         # While ssh opens a channel it waits for the agent, whoever asked for it; then nothing can be done.
         eventually(lambda: login.connections == 2, 5, "the sentinel and the spare connection")
+        supervisor.status()  # asks behind the opening of the spare one: when it is answered, ssh is done with that
         laptop.signal(signal.SIGSTOP)
         supervisor.wait_for_state(login.auth_sock, "hung", within=5)
         login.logout(within=5)
