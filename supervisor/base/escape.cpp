@@ -37,9 +37,9 @@ std::size_t printable_prefix(std::string_view text) {
     return refused || reorders(text.substr(0, length)) ? 0 : length;
 }
 
-} // namespace
+enum class Backslash { escaped, kept };
 
-std::string escaped(std::string_view text, std::size_t limit) {
+std::string safe(std::string_view text, std::size_t limit, Backslash backslash) {
     std::string out;
     out.reserve(text.size() < limit ? text.size() : limit);
     while (!text.empty()) {
@@ -47,7 +47,7 @@ std::string escaped(std::string_view text, std::size_t limit) {
             return out + "...";
         const std::size_t length = printable_prefix(text);
         const char c = text[0];
-        if (length > 0 && c != '\\')
+        if (length > 0 && (c != '\\' || backslash == Backslash::kept))
             out += text.substr(0, length);
         else if (c == '\n')
             out += "\\n";
@@ -60,6 +60,16 @@ std::string escaped(std::string_view text, std::size_t limit) {
         text.remove_prefix(length > 0 ? length : 1);
     }
     return out;
+}
+
+} // namespace
+
+std::string escaped(std::string_view text, std::size_t limit) {
+    return safe(text, limit, Backslash::escaped);
+}
+
+std::string printable(std::string_view text) {
+    return safe(text, std::string_view::npos, Backslash::kept);
 }
 
 } // namespace livesock

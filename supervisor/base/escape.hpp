@@ -12,4 +12,8 @@ namespace livesock {
 /// longer than `limit` bytes is cut and ends in "...".
 [[nodiscard]] std::string escaped(std::string_view text, std::size_t limit = 512);
 
+/// The same for a sentence or a command whose parts have been escaped: backslashes stay as they
+/// are, and nothing is cut.
+[[nodiscard]] std::string printable(std::string_view text);
+
 } // namespace livesock

@@ -39,7 +39,7 @@ constexpr LevelName level_names[] = {
     {Level::debug, "debug", 7},
 };
 
-const LevelName& name_of(Level level) {
+const LevelName& entry_of(Level level) {
     return level_names[static_cast<std::size_t>(level)];
 }
 
@@ -57,11 +57,11 @@ std::string prefix(Level level) {
     switch (current_style) {
     case Style::plain:
         return level == Level::info ? "livesockd: "
-                                    : fmt::format("livesockd: {}: ", name_of(level).name);
+                                    : fmt::format("livesockd: {}: ", entry_of(level).name);
     case Style::timestamp:
-        return fmt::format("{} {}: ", timestamp(), name_of(level).name);
+        return fmt::format("{} {}: ", timestamp(), entry_of(level).name);
     case Style::journal:
-        return fmt::format("<{}>", name_of(level).priority);
+        return fmt::format("<{}>", entry_of(level).priority);
     }
     return {};
 }
@@ -92,6 +92,10 @@ void set_level(Level level) {
 
 void set_style(Style style) {
     current_style = style;
+}
+
+std::string_view name_of(Level level) {
+    return entry_of(level).name;
 }
 
 std::optional<Level> parse_level(std::string_view name) {

@@ -36,7 +36,9 @@ void set_style(Style style);
 /// Opens that file anew if it is not at its path any more; without effect where there is none.
 void reopen_file();
 
-/// The level called `name` ("error", "warning", "info", "debug"), if there is one.
+/// "error", "warning", "info" or "debug".
+[[nodiscard]] std::string_view name_of(Level level);
+/// The level called `name`, if there is one.
 [[nodiscard]] std::optional<Level> parse_level(std::string_view name);
 
 [[nodiscard]] bool enabled(Level level);

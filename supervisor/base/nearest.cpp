@@ -30,13 +30,21 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     return last[b.size()];
 }
 
+/// How far from what was meant a word of `size` may be. Of a short one less must be wrong, or it
+/// could be anything.
+std::size_t most_slips(std::size_t size) {
+    if (size <= 3)
+        return size / 2;
+    return std::max<std::size_t>(2, size / 3);
+}
+
 } // namespace
 
 std::string_view nearest(std::string_view word, std::span<const std::string_view> known) {
     if (word.empty() || word.size() > longest_word)
         return {};
     std::string_view best;
-    std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+    std::size_t best_distance = most_slips(word.size()) + 1;
     for (const std::string_view candidate : known) {
         const std::size_t distance = edit_distance(word, candidate);
         if (distance < best_distance && distance < candidate.size()) {

@@ -49,6 +49,8 @@ class [[nodiscard]] Result {
     T* operator->() { return &value(); }
     const T* operator->() const { return &value(); }
 
+    T value_or(T other) && { return ok() ? std::get<0>(std::move(state_)) : std::move(other); }
+
     const Error& error() const {
         assert(!ok());
         return std::get<1>(state_);

@@ -83,6 +83,19 @@ DirectoryInputs directory_inputs() {
     return inputs;
 }
 
+std::string config_home() {
+    // A relative one is to be ignored (XDG Base Directory Specification).
+    if (std::string named = environment("XDG_CONFIG_HOME"); named.starts_with('/'))
+        return named;
+    const std::string home = directory_inputs().home;
+    return home.empty() ? std::string() : home + "/.config";
+}
+
+std::string default_config_path() {
+    const std::string place = config_home();
+    return place.empty() ? std::string() : place + "/livesock/livesock.toml";
+}
+
 std::string preferred_directory(const DirectoryInputs& inputs) {
     if (!inputs.livesock_dir.empty())
         return without_trailing_slashes(inputs.livesock_dir);
@@ -121,13 +134,12 @@ Result<UniqueFd> open_private_directory(const std::string& path) {
                                  "directory of your own",
                                  path, status.st_uid, directory_variable),
                      EPERM};
-    // Not 07777: in a set-group-ID directory mkdir(2) sets that bit, and chmod(1) does not clear
-    // it.
     if ((status.st_mode & S_ISVTX) != 0 || path == "/")
         return Error{fmt::format("'{0}' is shared with others: set {1} to a directory of your own, "
                                  "such as '{0}/livesock'",
                                  path == "/" ? "" : path, directory_variable),
                      EPERM};
+    // Not 07777: in a set-group-ID directory mkdir(2) sets that bit, which chmod(1) does not clear.
     if ((status.st_mode & 0777) != S_IRWXU)
         return Error{
             fmt::format("'{0}' has mode {1:04o}, expected 0700, yours alone: chmod 700 '{0}'", path,

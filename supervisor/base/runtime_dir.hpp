@@ -31,6 +31,13 @@ struct DirectoryInputs {
 /// there is no home directory for the latter.
 [[nodiscard]] std::string preferred_directory(const DirectoryInputs& inputs);
 
+/// Where the user's settings lie: $XDG_CONFIG_HOME, else ~/.config. Empty if there is no home
+/// directory for the latter.
+[[nodiscard]] std::string config_home();
+
+/// The configuration that the supervisor reads where none is named: livesock/livesock.toml there.
+[[nodiscard]] std::string default_config_path();
+
 /// Where the runtime directory may lie, best first: $LIVESOCK_DIR or the state directory, then the
 /// places to fall back to. Absolute paths only; those in which the longest socket name would not
 /// fit sun_path are left out. Error: $LIVESOCK_DIR is no absolute path.

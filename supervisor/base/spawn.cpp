@@ -2,6 +2,7 @@
 
 #include "supervisor/base/escape.hpp"
 #include "supervisor/base/runtime_dir.hpp"
+#include "supervisor/base/unique_fd.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,6 +10,7 @@
 #include <csignal>
 #include <string_view>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -136,14 +138,19 @@ Result<pid_t> spawn(const Program& program) {
     const Result<std::string> file = find_program(program.words.front());
     if (!file)
         return file.error();
+    const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    if (!null)
+        return system_error("cannot open '/dev/null'", errno);
+    const auto or_null = [&](int fd) { return fd < 0 ? null.get() : fd; };
     const std::vector<char*> words = pointers_to(program.words);
     const std::vector<char*> variables = pointers_to(program.environment);
-    Launch launch{.file = file->c_str(),
-                  .words = words.data(),
-                  .environment = variables.data(),
-                  .standard = {program.input, program.output, program.error},
-                  .death_signal = program.death_signal,
-                  .parent = ::getpid()};
+    Launch launch{
+        .file = file->c_str(),
+        .words = words.data(),
+        .environment = variables.data(),
+        .standard = {or_null(program.input), or_null(program.output), or_null(program.error)},
+        .death_signal = program.death_signal,
+        .parent = ::getpid()};
     const pid_t child = start(launch);
     if (child < 0)
         return system_error(fmt::format("cannot start a process for '{}'", escaped(*file)), errno);

@@ -16,7 +16,7 @@ struct Program {
     /// no shell sees any of them.
     std::vector<std::string> words;
     std::vector<std::string> environment; ///< "NAME=VALUE", all of it
-    int input = -1;                       ///< the child's standard input
+    int input = -1; ///< the child's standard input; -1 stands for /dev/null, as for the next two
     int output = -1;
     int error = -1;
     int death_signal =

@@ -51,6 +51,13 @@ Result<UniqueFd> dial(const std::string& path) {
     return fd;
 }
 
+Result<std::pair<UniqueFd, UniqueFd>> connected_pair() {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
+        return system_error("cannot make a connection", errno);
+    return std::pair(UniqueFd(ends[0]), UniqueFd(ends[1]));
+}
+
 std::string bound_path(int fd) {
     sockaddr_un address{};
     socklen_t length = sizeof address;
@@ -92,6 +99,17 @@ Result<UniqueFd> listen_at(const std::string& path) {
         return system_error(fmt::format("cannot listen at '{}'", escaped(path)), code);
     }
     return fd;
+}
+
+Result<UniqueFd> listen_in_place_of_dead(const std::string& path) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode))
+        return Error{fmt::format("'{}' is not our socket: remove it", escaped(path)), EEXIST};
+    const Result<UniqueFd> served = dial(path);
+    if (!served && served.error().code != EAGAIN)
+        return listen_at(path);
+    return Error{fmt::format("'{}' is served by another process: end that first", escaped(path)),
+                 EADDRINUSE};
 }
 
 } // namespace livesock

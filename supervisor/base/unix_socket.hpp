@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace livesock {
 
@@ -17,6 +18,9 @@ inline constexpr std::size_t longest_socket_path = 107;
 /// nobody is there, ENAMETOOLONG and EINVAL (empty, or a NUL in it) that `path` cannot be an
 /// address. The descriptor is non-blocking and close-on-exec.
 [[nodiscard]] Result<UniqueFd> dial(const std::string& path);
+
+/// Two stream sockets that are connected to each other, non-blocking and close-on-exec.
+[[nodiscard]] Result<std::pair<UniqueFd, UniqueFd>> connected_pair();
 
 /// The path that the Unix socket `fd` is bound to; empty if it has none.
 [[nodiscard]] std::string bound_path(int fd);
@@ -36,5 +40,9 @@ inline constexpr std::size_t longest_socket_path = 107;
 /// the socket is made under a temporary name beside it and renamed over it, so that `path` never
 /// leads nowhere. Callers see to it (RuntimeDir's lock) that no live listener is replaced.
 [[nodiscard]] Result<UniqueFd> listen_at(const std::string& path);
+
+/// listen_at(), unless somebody serves `path` (Error::code EADDRINUSE), or what is there is no
+/// socket (EEXIST).
+[[nodiscard]] Result<UniqueFd> listen_in_place_of_dead(const std::string& path);
 
 } // namespace livesock

@@ -579,13 +579,4 @@ Result<Config> load_config(const std::string& path, bool must_exist) {
     return text.error();
 }
 
-std::string default_config_path() {
-    constexpr std::string_view rest = "/livesock/livesock.toml";
-    // A relative one is to be ignored (XDG Base Directory Specification).
-    if (std::string base = environment("XDG_CONFIG_HOME"); base.starts_with('/'))
-        return base.append(rest);
-    const std::string home = directory_inputs().home;
-    return home.empty() ? std::string() : home + "/.config" + std::string(rest);
-}
-
 } // namespace livesock

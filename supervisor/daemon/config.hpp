@@ -42,8 +42,4 @@ inline constexpr std::size_t largest_config = 1024 * 1024;
 /// one of this user or root that not everybody may write to. Reading it never waits.
 [[nodiscard]] Result<Config> load_config(const std::string& path, bool must_exist);
 
-/// The file that is read where none is named: ${XDG_CONFIG_HOME:-~/.config}/livesock/livesock.toml.
-/// Empty if there is no home directory either.
-[[nodiscard]] std::string default_config_path();
-
 } // namespace livesock

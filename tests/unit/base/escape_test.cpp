@@ -52,6 +52,12 @@ TEST_CASE("bytes that are not UTF-8 are written out, one by one") {
     }
 }
 
+TEST_CASE("what has been escaped is made safe without escaping it twice") {
+    CHECK(printable("'a\\\\b' is no agent\n") == "'a\\\\b' is no agent\\n");
+    CHECK(printable("\x1b[2J\xff") == "\\x1b[2J\\xff");
+    CHECK(printable(std::string(10'000, 'x')).size() == 10'000);
+}
+
 TEST_CASE("what is too long is cut, between characters") {
     CHECK(escaped("abcdef", 6) == "abcdef");
     CHECK(escaped("abcdefg", 6) == "abcdef...");

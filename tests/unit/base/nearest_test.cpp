@@ -41,6 +41,13 @@ TEST_CASE("another word altogether is no slip") {
     CHECK(meant_by(std::string(100'000, 's')).empty());
 }
 
+TEST_CASE("a short word is no slip of many others") {
+    for (const char* word : {"ls", "st", "up", "log", "s"})
+        CHECK_MESSAGE(meant_by(word).empty(), word);
+    CHECK(meant_by("lit") == "list");
+    CHECK(meant_by("us") == "use");
+}
+
 TEST_CASE("a word is not guessed from nothing of it") {
     constexpr std::string_view shorts[] = {"-h", "a"};
     CHECK(nearest("xy", shorts).empty());

@@ -47,6 +47,20 @@ TEST_CASE("the runtime directory lies in the state directory, by host") {
     CHECK(directory_choices(inputs)->front() == "/state/livesock/host");
 }
 
+TEST_CASE("the configuration lies in the user's configuration directory") {
+    const ScopedVariable home("HOME", "/home/ann");
+    SUBCASE("$XDG_CONFIG_HOME") {
+        const ScopedVariable xdg("XDG_CONFIG_HOME", "/cfg");
+        CHECK(default_config_path() == "/cfg/livesock/livesock.toml");
+    }
+    SUBCASE("which is ignored where it is relative, empty or unset") {
+        for (const char* value : {"cfg", "", static_cast<const char*>(nullptr)}) {
+            const ScopedVariable xdg("XDG_CONFIG_HOME", value);
+            CHECK(default_config_path() == "/home/ann/.config/livesock/livesock.toml");
+        }
+    }
+}
+
 TEST_CASE("a relative directory of the environment is ignored") {
     DirectoryInputs inputs = usual_inputs();
     inputs.xdg_state_home = "state";

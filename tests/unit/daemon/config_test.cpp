@@ -364,20 +364,6 @@ TEST_CASE("a file is read, and named in what is wrong with it") {
     CHECK(contains(load_config(path, false).error().message, "larger than"));
 }
 
-TEST_CASE("the default file lies in the user's configuration directory") {
-    const ScopedVariable home("HOME", "/home/ann");
-    SUBCASE("$XDG_CONFIG_HOME") {
-        const ScopedVariable xdg("XDG_CONFIG_HOME", "/cfg");
-        CHECK(default_config_path() == "/cfg/livesock/livesock.toml");
-    }
-    SUBCASE("which is ignored where it is relative, empty or unset") {
-        for (const char* value : {"cfg", "", static_cast<const char*>(nullptr)}) {
-            const ScopedVariable xdg("XDG_CONFIG_HOME", value);
-            CHECK(default_config_path() == "/home/ann/.config/livesock/livesock.toml");
-        }
-    }
-}
-
 TEST_CASE("stand_in stands before the first table") {
     CHECK(parse_config("", "f", "").value().stand_in == StandInMode::hung);
     CHECK(parse_config("stand_in = 'hung'", "f", "").value().stand_in == StandInMode::hung);

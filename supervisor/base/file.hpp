@@ -1,0 +1,31 @@
+// Reading files: those that only the user, or root, can have written, and others up to a limit.
+#pragma once
+
+#include "supervisor/base/result.hpp"
+#include "supervisor/base/unique_fd.hpp"
+
+#include <cstddef>
+#include <string>
+
+namespace livesock {
+
+/// What a file is for, and so who but its owner may do what with it.
+enum class FileUse {
+    settings, ///< not everybody may write to it
+    secret,   ///< nobody else may read or write it
+};
+
+/// The regular file at `path`, or what it links to, opened for reading. It must belong to this user
+/// or root, and its mode fit its use. Never waits for a writer. The error begins with `what`
+/// ("cannot read '/x'") and says what to do; its code is ENOENT or ENOTDIR where there is nothing.
+[[nodiscard]] Result<UniqueFd> open_trusted_file(const std::string& path, FileUse use,
+                                                 const std::string& what);
+
+/// The next bytes of `fd` up to its end, at most `most`. The error begins with `what`.
+[[nodiscard]] Result<std::string> read_up_to(const UniqueFd& fd, std::size_t most,
+                                             const std::string& what);
+
+/// The first `most` bytes of the file at `path`, which is no symlink.
+[[nodiscard]] Result<std::string> read_beginning(const std::string& path, std::size_t most);
+
+} // namespace livesock
