@@ -2,8 +2,6 @@
 
 #include "supervisor/agent/wire.hpp"
 
-#include <sodium.h>
-
 namespace livesock {
 
 std::optional<std::vector<Identity>> parse_identities(const Message& answer) {
@@ -26,17 +24,16 @@ std::optional<std::vector<Identity>> parse_identities(const Message& answer) {
     return identities;
 }
 
-std::string_view key_type(std::string_view blob) {
-    return WireReader(blob).string().value_or("");
+std::string identities_frame(const std::vector<Identity>& identities) {
+    WireWriter contents;
+    contents.uint32(static_cast<std::uint32_t>(identities.size()));
+    for (const Identity& identity : identities)
+        contents.string(identity.blob).string(identity.comment);
+    return make_frame(MessageType::identities_answer, contents.bytes());
 }
 
-std::string fingerprint(std::string_view blob) {
-    unsigned char hash[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256(hash, reinterpret_cast<const unsigned char*>(blob.data()), blob.size());
-    char text[sodium_base64_ENCODED_LEN(sizeof hash, sodium_base64_VARIANT_ORIGINAL_NO_PADDING)];
-    sodium_bin2base64(text, sizeof text, hash, sizeof hash,
-                      sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
-    return std::string("SHA256:") + text;
+std::string_view key_type(std::string_view blob) {
+    return WireReader(blob).string().value_or("");
 }
 
 } // namespace livesock

@@ -22,10 +22,10 @@ inline constexpr std::size_t most_identities = 2048;
 /// malformed or has trailing bytes.
 [[nodiscard]] std::optional<std::vector<Identity>> parse_identities(const Message& answer);
 
+/// The SSH_AGENT_IDENTITIES_ANSWER that offers `identities`.
+[[nodiscard]] std::string identities_frame(const std::vector<Identity>& identities);
+
 /// "ssh-ed25519", "ecdsa-sha2-nistp256", ...: what the blob says of itself, empty if malformed.
 [[nodiscard]] std::string_view key_type(std::string_view blob);
-
-/// "SHA256:" and the unpadded base64 of the blob's hash, as ssh-keygen -l shows it.
-[[nodiscard]] std::string fingerprint(std::string_view blob);
 
 } // namespace livesock

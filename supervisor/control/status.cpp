@@ -1,5 +1,7 @@
 #include "supervisor/control/status.hpp"
 
+#include "supervisor/agent/public_key.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <tuple>

@@ -39,12 +39,4 @@ std::optional<std::uint64_t> MergedList::agent_of(std::string_view blob) const {
     return found == entries_.end() ? std::nullopt : std::optional(found->agent);
 }
 
-std::string identities_frame(const std::vector<Identity>& identities) {
-    WireWriter contents;
-    contents.uint32(static_cast<std::uint32_t>(identities.size()));
-    for (const Identity& identity : identities)
-        contents.string(identity.blob).string(identity.comment);
-    return make_frame(MessageType::identities_answer, contents.bytes());
-}
-
 } // namespace livesock

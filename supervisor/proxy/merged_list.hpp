@@ -36,7 +36,4 @@ class MergedList {
     bool has_answers_ = false;
 };
 
-/// The SSH_AGENT_IDENTITIES_ANSWER that offers `identities`.
-[[nodiscard]] std::string identities_frame(const std::vector<Identity>& identities);
-
 } // namespace livesock

@@ -1,5 +1,6 @@
 #include "supervisor/proxy/policy.hpp"
 
+#include "supervisor/agent/public_key.hpp"
 #include "supervisor/proxy/client_process.hpp"
 #include "supervisor/proxy/merged_list.hpp"
 

@@ -1,5 +1,6 @@
 #include "supervisor/proxy/proxy.hpp"
 
+#include "supervisor/agent/public_key.hpp"
 #include "supervisor/base/escape.hpp"
 #include "supervisor/base/log.hpp"
 #include "supervisor/base/peer.hpp"

@@ -1,5 +1,6 @@
 #include "supervisor/upstream/agent_pool.hpp"
 
+#include "supervisor/agent/public_key.hpp"
 #include "supervisor/base/escape.hpp"
 #include "supervisor/base/log.hpp"
 

@@ -1,5 +1,6 @@
 // Whatever an agent answers: its list of identities is refused, or is exactly what was sent.
 #include "supervisor/agent/identities.hpp"
+#include "supervisor/agent/public_key.hpp"
 #include "supervisor/agent/wire.hpp"
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 #include "supervisor/agent/identities.hpp"
+#include "supervisor/agent/public_key.hpp"
 
 #include "supervisor/agent/wire.hpp"
 
@@ -19,7 +20,13 @@ std::optional<std::vector<Identity>> parse(std::string_view contents,
 }
 
 std::string two_keys() {
-    return WireWriter().uint32(2).string("blob 1").string("ann@desk").string("blob 2").string("").bytes();
+    return WireWriter()
+        .uint32(2)
+        .string("blob 1")
+        .string("ann@desk")
+        .string("blob 2")
+        .string("")
+        .bytes();
 }
 
 /// The public key that ssh-keygen wrote as base64.
@@ -31,7 +38,8 @@ std::string blob_of(std::string_view base64) {
     return {reinterpret_cast<const char*>(bytes.data()), length};
 }
 
-const char* const known_key = "AAAAC3NzaC1lZDI1NTE5AAAAIP8BkAsBPvo8FEkYJ5Lfz77rDlLTzfbR8WP2fcrXunRO";
+const char* const known_key =
+    "AAAAC3NzaC1lZDI1NTE5AAAAIP8BkAsBPvo8FEkYJ5Lfz77rDlLTzfbR8WP2fcrXunRO";
 
 } // namespace
 

@@ -1,5 +1,6 @@
 #include "supervisor/control/status.hpp"
 
+#include "supervisor/agent/public_key.hpp"
 #include "tests/unit/control/controlled.hpp"
 
 using namespace livesock;

@@ -1,3 +1,4 @@
+#include "supervisor/agent/public_key.hpp"
 #include "tests/unit/proxy/proxied.hpp"
 
 using namespace livesock;

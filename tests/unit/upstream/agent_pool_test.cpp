@@ -1,5 +1,6 @@
 #include "supervisor/upstream/agent_pool.hpp"
 
+#include "supervisor/agent/public_key.hpp"
 #include "supervisor/base/runtime_dir.hpp"
 #include "tests/support/fake_agent.hpp"
 #include "tests/support/run_until.hpp"
