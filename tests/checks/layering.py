@@ -17,9 +17,11 @@ BELOW = {
     "supervisor/loop": ("supervisor/base",),
     "supervisor/agent": ("supervisor/base", "supervisor/loop"),
     "supervisor/upstream": ("supervisor/base", "supervisor/loop", "supervisor/agent"),
+    "supervisor/http": ("supervisor/base", "supervisor/loop"),
 }
 UP_TO_UPSTREAM = (*BELOW["supervisor/upstream"], "supervisor/upstream")
-BELOW |= {f"supervisor/{name}": UP_TO_UPSTREAM for name in ("proxy", "control", "signing", "broker")}
+BELOW["supervisor/proxy"] = UP_TO_UPSTREAM
+BELOW |= {f"supervisor/{name}": (*UP_TO_UPSTREAM, "supervisor/http") for name in ("control", "signing", "broker")}
 BELOW["supervisor/daemon"] = tuple(name for name in BELOW if name.startswith("supervisor/"))
 BELOW["tools"] = ("supervisor/base",)
 
