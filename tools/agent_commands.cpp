@@ -2,10 +2,15 @@
 
 #include "preload/report.h"
 #include "supervisor/base/escape.hpp"
+#include "supervisor/base/file.hpp"
+#include "supervisor/base/process_files.hpp"
 #include "supervisor/base/runtime_dir.hpp"
 #include "tools/answers.hpp"
+#include "tools/ask.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/launch.hpp"
+#include "tools/own_agent.hpp"
+#include "tools/own_socket.hpp"
 #include "tools/report_text.hpp"
 #include "tools/supervisor_commands.hpp"
 
@@ -14,7 +19,6 @@
 #include <ctime>
 #include <filesystem>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,33 +26,16 @@
 namespace livesock {
 namespace {
 
-/// Asks the running supervisor; what the supervisor refuses is an answer.
-Result<ControlAnswer> ask_running(const ControlRequest& request) {
-    Result<ControlClient> client = find_supervisor();
-    return client ? client->ask(request) : client.error();
-}
-
-int refused(const ControlAnswer& answer) {
-    return complain(Error{escaped(answer.error)}, exit_no);
-}
-
-bool same_file(const std::string& one, const std::string& other) {
-    std::error_code ignored;
-    return std::filesystem::equivalent(one, other, ignored);
-}
+/// More of a process's environment is not read.
+constexpr std::size_t most_environment = 4 * 1024 * 1024;
 
 /// Whether what is started from this shell reaches the agent: by the stable path, by a
 /// stand-in, or by the shim.
 bool uses_agent(const std::string& agent_socket) {
     return environment("SSH_AUTH_SOCK") == agent_socket ||
-           same_file(environment("SSH_AUTH_SOCK"), agent_socket) ||
+           is_same(environment("SSH_AUTH_SOCK"), agent_socket) ||
            (!environment(directory_variable).empty() &&
             environment("LD_PRELOAD").find("liblivesock.so") != std::string::npos);
-}
-
-bool leads_back(const std::string& path, const std::string& directory) {
-    const std::string stable = directory + '/' + agent_socket_name;
-    return path == stable || path == directory + '/' + live_link_name || same_file(path, stable);
 }
 
 std::string absolute_path(const std::string& path) {
@@ -59,24 +46,6 @@ std::string absolute_path(const std::string& path) {
 
 ControlRequest register_request(const std::string& path) {
     return {.command = "register", .members = {{"path", absolute_path(path)}}};
-}
-
-/// The label that an answer carries, or the path if it has none.
-std::string chosen_text(const ControlAnswer& answer, const char* path_name) {
-    const std::string path = text_member(answer, path_name).value_or("");
-    return escaped(text_member(answer, "label").value_or(path));
-}
-
-Result<std::string> contents(const std::string& path) {
-    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    std::string text;
-    char chunk[16 * 1024];
-    ssize_t count = file ? 0 : -1;
-    while (file && (count = ::read(file.get(), chunk, sizeof chunk)) > 0)
-        text.append(chunk, static_cast<std::size_t>(count));
-    if (count < 0)
-        return system_error(fmt::format("cannot read '{}'", path), errno);
-    return text;
 }
 
 std::optional<std::chrono::milliseconds> parse_limit(const std::string& text) {
@@ -93,7 +62,9 @@ int status_command(bool json) {
     if (!answer->ok)
         return refused(*answer);
     const StatusReport report = read_status(*answer);
-    const Surroundings here{std::time(nullptr), uses_agent(report.agent_socket)};
+    ThisShell here{std::time(nullptr), uses_agent(report.agent_socket)};
+    if (std::string path = environment("SSH_AUTH_SOCK"); !here.uses_agent && is_own_agent(path))
+        here.own_agent = std::move(path);
     const std::string text = json ? pretty(*answer) : status_text(report, view_of_stdout(), here);
     fmt::print("{}", text);
     return report.live ? exit_done : exit_no;
@@ -118,20 +89,14 @@ int list_command(bool json) {
 }
 
 Result<std::string> agent_socket_of(pid_t pid) {
-    const Result<std::string> read = contents(fmt::format("/proc/{}/environ", pid));
-    if (!read && read.error().code == ENOENT)
+    const Result<std::string> variables =
+        read_beginning(fmt::format("/proc/{}/environ", pid), most_environment);
+    if (!variables && variables.error().code == ENOENT)
         return Error{fmt::format("there is no process {}", pid), ENOENT};
-    if (!read)
-        return read.error();
-    const std::string_view block = *read;
-    constexpr std::string_view wanted = "SSH_AUTH_SOCK=";
-    for (std::size_t start = 0; start < block.size();) {
-        const std::size_t end = std::min(block.find('\0', start), block.size());
-        const std::string_view entry = block.substr(start, end - start);
-        if (entry.starts_with(wanted))
-            return std::string(entry.substr(wanted.size()));
-        start = end + 1;
-    }
+    if (!variables)
+        return variables.error();
+    if (const auto path = variable_in(*variables, "SSH_AUTH_SOCK"))
+        return std::string(*path);
     return Error{fmt::format("process {} has no SSH_AUTH_SOCK in its environment", pid)};
 }
 
@@ -151,9 +116,9 @@ int register_command(const std::string& path, std::optional<pid_t> pid) {
         return complain(answer.error(), exit_unusable);
     if (!answer->ok)
         return refused(*answer);
-    fmt::print("Registered '{}', which is {}.\n",
-               escaped(text_member(*answer, "path").value_or(wanted)),
-               escaped(text_member(*answer, "state").value_or("known")));
+    say(fmt::format("Registered '{}', which is {}.\n",
+                    escaped(text_member(*answer, "path").value_or(wanted)),
+                    escaped(text_member(*answer, "state").value_or("known"))));
     return exit_done;
 }
 
@@ -164,11 +129,7 @@ int use_command(const std::string& agent) {
         return complain(answer.error(), exit_unusable);
     if (!answer->ok)
         return refused(*answer);
-    if (!text_member(*answer, "chosen"))
-        fmt::print("No agent is live now; 'livesock status' says more.\n");
-    else
-        fmt::print("{} '{}'.\n", agent == "auto" ? "Choosing by itself again: now" : "Now using",
-                   chosen_text(*answer, "chosen"));
+    say(choice_text(agent, read_choice(*answer), view_of_stdout()));
     return exit_done;
 }
 
@@ -187,18 +148,62 @@ int heal_command(const std::vector<std::string>& paths) {
         return refused(*answer);
     const std::vector<HealReport> healing = read_healing(*answer);
     if (healing.empty())
-        fmt::print("No running process refers to the path of a forwarded agent.\n");
-    fmt::print("{}", healing_text(healing, view_of_stdout()));
+        say("No running process refers to the path of a forwarded agent.\n");
+    say(healing_text(healing, view_of_stdout()));
     const bool is_refused = std::any_of(healing.begin(), healing.end(),
                                         [](const auto& path) { return path.result == "refused"; });
     return is_refused ? exit_no : exit_done;
 }
 
-int wait_command(const std::string& limit) {
-    const auto parsed = parse_limit(limit);
-    if (!limit.empty() && !parsed)
+namespace {
+
+int gave_up(Duration limit) {
+    return complain(Error{limit == Duration::zero() ? "no agent is live"
+                                                    : fmt::format("no agent became live within {}",
+                                                                  format_duration(limit))},
+                    exit_no);
+}
+
+/// For who looks on: says what is waited for, whenever that changes.
+int wait_and_tell(ControlClient& client, std::optional<Duration> limit) {
+    constexpr std::chrono::milliseconds patience{1'000};
+    const TimePoint began = Clock::now();
+    std::string told;
+    std::optional<std::int64_t> seen;
+    for (;;) {
+        const Duration left = limit ? began + *limit - Clock::now() : Duration(patience);
+        const auto wait = std::chrono::ceil<std::chrono::milliseconds>(
+            std::clamp<Duration>(left, Duration::zero(), patience));
+        ControlRequest request{.command = "watch",
+                               .members = {{"timeout_ms", std::int64_t{wait.count()}}}};
+        if (seen)
+            request.members.emplace_back("seen", *seen);
+        const Result<ControlAnswer> answer = client.ask(request, patience + control_answer_timeout);
+        if (!answer)
+            return complain(answer.error(), exit_unusable);
+        if (!answer->ok)
+            return refused(*answer);
+        const WatchReport report = read_watch(*answer);
+        seen = report.changes;
+        const View view = view_of(STDERR_FILENO);
+        if (const std::string text = waiting_text(report.status, view); text != told) {
+            fmt::print(stderr, "{}", text);
+            told = text;
+        }
+        if (report.status.live)
+            return exit_done;
+        if (limit && Clock::now() >= began + *limit)
+            return gave_up(*limit);
+    }
+}
+
+} // namespace
+
+int wait_command(const std::optional<std::string>& limit) {
+    const auto parsed = limit ? parse_limit(*limit) : std::nullopt;
+    if (limit && !parsed)
         return complain(Error{fmt::format("'{}' is no duration: write for example 30s, 500ms or 5m",
-                                          escaped(limit))},
+                                          escaped(*limit))},
                         exit_unusable);
     Result<ControlClient> client = find_supervisor();
     if (!client)
@@ -206,6 +211,8 @@ int wait_command(const std::string& limit) {
     // A supervisor that hangs must not look like one that has no agent yet.
     if (const Result<ControlAnswer> alive = client->ask({.command = "ping"}); !alive)
         return complain(alive.error(), exit_unusable);
+    if (::isatty(STDERR_FILENO) != 0 && !is_quiet())
+        return wait_and_tell(*client, parsed);
     ControlRequest request{.command = "wait", .members = {{"timeout_ms", nullptr}}};
     std::optional<Duration> patience;
     if (parsed) {
@@ -216,9 +223,7 @@ int wait_command(const std::string& limit) {
     if (!answer)
         return complain(answer.error(), exit_unusable);
     if (!answer->ok && answer->code == "timeout" && parsed)
-        return complain(
-            Error{fmt::format("no agent became live within {}", format_duration(*parsed))},
-            exit_no);
+        return gave_up(*parsed);
     return answer->ok ? exit_done : refused(*answer);
 }
 

@@ -25,7 +25,7 @@ int use_command(const std::string& agent);
 int heal_command(const std::vector<std::string>& paths);
 
 /// `limit` as parse_duration() takes it, or a bare number of seconds; empty means no limit.
-int wait_command(const std::string& limit);
+int wait_command(const std::optional<std::string>& limit);
 
 /// The SSH_AUTH_SOCK of the process `pid` (proc(5), environ: as it was when the process began).
 [[nodiscard]] Result<std::string> agent_socket_of(pid_t pid);

@@ -1,136 +1,197 @@
 #include "tools/answers.hpp"
 
-#include <cmath>
+#include "tools/json_members.hpp"
 
 #include <nlohmann/json.hpp>
 
 namespace livesock {
 namespace {
 
-using json = nlohmann::ordered_json;
-
-json parse(const ControlAnswer& answer) {
-    return json::parse(answer.text, nullptr, /* allow_exceptions */ false);
+Json parse(const ControlAnswer& answer) {
+    return parse_json(answer.text);
 }
 
-const json& member(const json& object, const char* name) {
-    static const json none;
-    if (!object.is_object())
-        return none;
-    const auto found = object.find(name);
-    return found == object.end() ? none : *found;
+ClientReport read_client(const Json& object) {
+    return {.pid = whole_in(object, "pid").value_or(0),
+            .program = text_in(object, "program").value_or(""),
+            .command = text_in(object, "command").value_or(""),
+            .directory = text_in(object, "directory").value_or(""),
+            .pane = text_in(object, "pane").value_or("")};
 }
 
-std::optional<std::string> text(const json& object, const char* name) {
-    const json& value = member(object, name);
-    return value.is_string() ? std::optional(value.get<std::string>()) : std::nullopt;
-}
-
-std::optional<double> number(const json& object, const char* name) {
-    const json& value = member(object, name);
-    return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
-}
-
-/// A number with a fraction loses it. What int64_t cannot hold is no number of ours.
-std::optional<std::int64_t> whole(const json& object, const char* name) {
-    constexpr double beyond = 9.2e18;
-    const std::optional<double> value = number(object, name);
-    if (!value || !(std::abs(*value) < beyond))
-        return std::nullopt;
-    return member(object, name).get<std::int64_t>();
-}
-
-bool truth(const json& object, const char* name) {
-    const json& value = member(object, name);
-    return value.is_boolean() && value.get<bool>();
-}
-
-AgentReport read_agent(const json& object) {
+AgentReport read_agent(const Json& object) {
     AgentReport agent;
-    agent.path = text(object, "path").value_or("");
-    agent.state = text(object, "state").value_or("");
-    agent.selected = truth(object, "selected");
-    agent.label = text(object, "label").value_or(agent.path);
-    agent.forwarded = text(object, "origin") == "forwarded" || text(object, "client_address");
-    agent.since = whole(object, "since").value_or(0);
-    agent.round_trip_ms = number(object, "round_trip_ms");
-    agent.keys = whole(object, "keys");
-    agent.reason = text(object, "reason");
+    agent.path = text_in(object, "path").value_or("");
+    agent.state = text_in(object, "state").value_or("");
+    agent.selected = truth_in(object, "selected");
+    agent.label = text_in(object, "label").value_or(agent.path);
+    agent.upstream = text_in(object, "origin") == "upstream";
+    agent.forwarded = text_in(object, "origin") == "forwarded" || text_in(object, "client_address");
+    agent.since = whole_in(object, "since").value_or(0);
+    agent.round_trip_ms = number_in(object, "round_trip_ms");
+    agent.keys = whole_in(object, "keys");
+    agent.reason = text_in(object, "reason");
+    for (const Json& round_trip : elements_in(object, "round_trips_ms"))
+        agent.round_trips.push_back(round_trip.is_number() ? round_trip.get<double>() : 0);
+    for (const Json& user : elements_in(object, "users"))
+        agent.users.push_back({.client = read_client(user),
+                               .request = text_in(user, "request"),
+                               .seconds = number_in(user, "seconds").value_or(0)});
+    agent.user_count = whole_in(object, "user_count").value_or(0);
     return agent;
 }
 
-/// The elements of the member `name`; none if it is no array.
-const json& elements(const json& object, const char* name) {
-    static const json none = json::array();
-    const json& value = member(object, name);
-    return value.is_array() ? value : none;
+StandInReport read_stand_in(const Json& object) {
+    StandInReport stand_in;
+    stand_in.path = text_in(object, "path").value_or("");
+    stand_in.reason = text_in(object, "reason").value_or("");
+    for (const Json& user : elements_in(object, "users"))
+        stand_in.users.push_back(
+            {whole_in(user, "pid").value_or(0), text_in(user, "program").value_or("")});
+    stand_in.processes = whole_in(object, "processes").value_or(0);
+    return stand_in;
 }
 
-StandInReport read_stand_in(const json& object) {
-    StandInReport stand_in;
-    stand_in.path = text(object, "path").value_or("");
-    stand_in.reason = text(object, "reason").value_or("");
-    for (const json& user : elements(object, "users"))
-        stand_in.users.push_back(
-            {whole(user, "pid").value_or(0), text(user, "program").value_or("")});
-    stand_in.processes = whole(object, "processes").value_or(0);
-    return stand_in;
+std::vector<std::string> texts(const Json& object, const char* name) {
+    std::vector<std::string> found;
+    for (const Json& element : elements_in(object, name))
+        if (element.is_string())
+            found.push_back(element.get<std::string>());
+    return found;
+}
+
+SigningReport read_signing(const Json& object) {
+    const Json& requests = member(object, "requests");
+    SigningReport listener;
+    listener.name = text_in(object, "name").value_or("");
+    listener.listen = text_in(object, "listen").value_or("");
+    listener.problem = text_in(object, "problem");
+    listener.namespaces = texts(object, "namespaces");
+    listener.hosts = texts(object, "hosts");
+    listener.token_file = text_in(object, "token_file");
+    listener.public_key = text_in(object, "public_key");
+    listener.answered = whole_in(requests, "answered").value_or(0);
+    listener.refused = whole_in(requests, "refused").value_or(0);
+    listener.signatures = whole_in(object, "signatures").value_or(0);
+    return listener;
 }
 
 } // namespace
 
 StatusReport read_status(const ControlAnswer& answer) {
-    const json object = parse(answer);
-    const json& requests = member(object, "requests");
-    const json& log = member(object, "log");
+    const Json object = parse(answer);
+    const Json& requests = member(object, "requests");
+    const Json& log = member(object, "log");
     StatusReport report;
-    report.pid = whole(object, "pid").value_or(0);
-    report.uptime_seconds = whole(object, "uptime_seconds").value_or(0);
-    report.agent_socket = text(object, "agent_socket").value_or("");
-    report.live = text(object, "live");
-    report.pinned = text(object, "pinned");
-    report.clients = whole(object, "clients").value_or(0);
-    report.answered = whole(requests, "answered").value_or(0);
-    report.failed = whole(requests, "failed").value_or(0);
-    report.logs_to_file = text(log, "to") == "file";
-    report.log_path = text(log, "path");
-    for (const json& agent : elements(object, "agents"))
+    report.pid = whole_in(object, "pid").value_or(0);
+    report.uptime_seconds = whole_in(object, "uptime_seconds").value_or(0);
+    report.config = text_in(object, "config");
+    report.agent_socket = text_in(object, "agent_socket").value_or("");
+    report.live = text_in(object, "live");
+    report.pinned = text_in(object, "pinned");
+    report.follows_typing = text_in(object, "policy") == "active-client";
+    report.clients = whole_in(object, "clients").value_or(0);
+    report.answered = whole_in(requests, "answered").value_or(0);
+    report.failed = whole_in(requests, "failed").value_or(0);
+    report.logs_to_file = text_in(log, "to") == "file";
+    report.log_path = text_in(log, "path");
+    for (const Json& agent : elements_in(object, "agents"))
         report.agents.push_back(read_agent(agent));
-    for (const json& stand_in : elements(object, "stand_ins"))
+    for (const Json& stand_in : elements_in(object, "stand_ins"))
         report.stand_ins.push_back(read_stand_in(stand_in));
+    for (const Json& listener : elements_in(object, "signing"))
+        report.signing.push_back(read_signing(listener));
+    for (const Json& listener : elements_in(object, "listeners"))
+        report.listeners.push_back({text_in(listener, "name").value_or(""),
+                                    text_in(listener, "kind").value_or(""),
+                                    text_in(listener, "reason")});
     return report;
 }
 
+std::vector<TokenReport> read_tokens(const ControlAnswer& answer) {
+    const Json object = parse(answer);
+    std::vector<TokenReport> tokens;
+    for (const Json& token : elements_in(object, "tokens"))
+        tokens.push_back(
+            {text_in(token, "name").value_or(""), text_in(token, "date").value_or("")});
+    return tokens;
+}
+
 std::vector<HealReport> read_healing(const ControlAnswer& answer) {
-    const json object = parse(answer);
+    const Json object = parse(answer);
     std::vector<HealReport> healing;
-    for (const json& path : elements(object, "paths"))
-        healing.push_back({text(path, "path").value_or(""), text(path, "result").value_or(""),
-                           text(path, "detail").value_or("")});
+    for (const Json& path : elements_in(object, "paths"))
+        healing.push_back({text_in(path, "path").value_or(""), text_in(path, "result").value_or(""),
+                           text_in(path, "detail").value_or("")});
     return healing;
 }
 
 std::vector<IdentityReport> read_identities(const ControlAnswer& answer) {
-    const json object = parse(answer);
+    const Json object = parse(answer);
     std::vector<IdentityReport> identities;
-    for (const json& identity : elements(object, "identities"))
+    for (const Json& identity : elements_in(object, "identities"))
         identities.push_back(
-            {text(identity, "fingerprint").value_or(""), text(identity, "type").value_or(""),
-             text(identity, "comment").value_or(""), text(identity, "label").value_or("")});
+            {text_in(identity, "fingerprint").value_or(""), text_in(identity, "type").value_or(""),
+             text_in(identity, "comment").value_or(""), text_in(identity, "label").value_or("")});
     return identities;
 }
 
+WatchReport read_watch(const ControlAnswer& answer) {
+    const Json object = parse(answer);
+    WatchReport report{.status = read_status(answer),
+                       .changes = whole_in(object, "changes").value_or(0)};
+    for (const Json& done : elements_in(object, "done"))
+        report.done.push_back({.number = whole_in(done, "number").value_or(0),
+                               .time = whole_in(done, "time").value_or(0),
+                               .request = text_in(done, "request").value_or(""),
+                               .client = read_client(done),
+                               .agent = text_in(done, "agent").value_or(""),
+                               .label = text_in(done, "label").value_or(""),
+                               .end = text_in(done, "end").value_or(""),
+                               .seconds = number_in(done, "seconds").value_or(0)});
+    return report;
+}
+
+ChoiceReport read_choice(const ControlAnswer& answer) {
+    const Json object = parse(answer);
+    ChoiceReport choice{.label = text_in(object, "label"), .by = text_in(object, "by")};
+    if (!choice.label)
+        choice.label = text_in(object, "chosen");
+    for (const Json& label : elements_in(object, "among"))
+        if (label.is_string())
+            choice.among.push_back(label.get<std::string>());
+    return choice;
+}
+
+std::vector<FailureReport> read_failures(const ControlAnswer& answer) {
+    const Json object = parse(answer);
+    std::vector<FailureReport> failures;
+    for (const Json& failed : elements_in(object, "failures")) {
+        FailureReport& report = failures.emplace_back();
+        report.time = whole_in(failed, "time").value_or(0);
+        report.request = text_in(failed, "request").value_or("");
+        report.client = read_client(failed);
+        report.waited_seconds = number_in(failed, "waited_seconds").value_or(0);
+        report.cause = text_in(failed, "cause").value_or("");
+        for (const Json& attempt : elements_in(failed, "attempts"))
+            report.attempts.push_back({.path = text_in(attempt, "path").value_or(""),
+                                       .label = text_in(attempt, "label").value_or(""),
+                                       .state = text_in(attempt, "state").value_or(""),
+                                       .outcome = text_in(attempt, "outcome").value_or("")});
+    }
+    return failures;
+}
+
 std::optional<std::string> text_member(const ControlAnswer& answer, const char* name) {
-    return text(parse(answer), name);
+    return text_in(parse(answer), name);
 }
 
 std::optional<std::int64_t> number_member(const ControlAnswer& answer, const char* name) {
-    return whole(parse(answer), name);
+    return whole_in(parse(answer), name);
 }
 
 std::string pretty(const ControlAnswer& answer) {
-    const json object = parse(answer);
-    return object.dump(2, ' ', /* ensure_ascii */ true, json::error_handler_t::replace) + '\n';
+    return pretty(parse(answer));
 }
 
 } // namespace livesock

@@ -7,6 +7,7 @@
 #include "tools/exit_status.hpp"
 #include "tools/launch.hpp"
 #include "tools/locate.hpp"
+#include "tools/own_agent.hpp"
 #include "tools/supervisor_commands.hpp"
 
 #include <cerrno>
@@ -58,7 +59,7 @@ int execute(const std::vector<std::string>& command) {
 
 int run_command(const std::vector<std::string>& command) {
     if (command.empty())
-        return complain(Error{"run what? See 'livesock run --help'"}, exit_unusable);
+        return complain(Error{"name the command: 'livesock run COMMAND'"}, exit_unusable);
     Result<ControlClient> client = ensure_supervisor();
     if (!client)
         return complain(client.error(), exit_unusable);
@@ -71,19 +72,28 @@ int run_command(const std::vector<std::string>& command) {
     return execute(command);
 }
 
-int env_command(std::optional<Shell> shell, bool preload) {
+int env_command(const EnvWords& words) {
     const bool seen = ::isatty(STDOUT_FILENO) != 0;
+    const auto fail = [seen](const Error& error) {
+        return seen ? complain(error, exit_unusable) : exit_unusable;
+    };
+    if (words.tmux && environment("TMUX").empty())
+        return fail(Error{"this is not run by tmux: it needs 'run-shell', or a pane"});
+    if (words.keep_own && is_own_agent(environment("SSH_AUTH_SOCK")))
+        return exit_done;
     Result<ControlClient> client = ensure_supervisor();
     if (!client)
-        return seen ? complain(client.error(), exit_unusable) : exit_unusable;
+        return fail(client.error());
     register_present_agent(*client);
     Variables variables = agent_variables(client->directory());
-    const Result<Variables> shim = preload ? shim_variables() : Variables{};
+    const Result<Variables> shim = words.preload ? shim_variables() : Variables{};
     if (shim)
         variables.insert(variables.end(), shim->begin(), shim->end());
     else if (seen)
         complain(shim.error(), 0);
-    const Shell syntax = shell ? *shell : shell_called(environment("SHELL"));
+    if (words.tmux)
+        return execute(tmux_command(variables));
+    const Shell syntax = words.shell ? *words.shell : shell_called(environment("SHELL"));
     fmt::print("{}", export_commands(syntax, variables));
     return exit_done;
 }

@@ -13,8 +13,16 @@ namespace livesock {
 /// fails, with the exit status, after saying why.
 int run_command(const std::vector<std::string>& command);
 
+/// How `env` is to be done.
+struct EnvWords {
+    std::optional<Shell> shell; ///< the syntax; without it, it is told from $SHELL
+    bool preload = false;       ///< with what preloads the shim
+    bool keep_own = false;      ///< nothing where SSH_AUTH_SOCK is a live agent of the user's own
+    bool tmux = false;          ///< for the panes to come of the tmux server that runs this
+};
+
 /// Prints what a login shell shall eval. When something is wrong it prints nothing there, and why
-/// only to a terminal: a login must not suffer. Without `shell` it is told from $SHELL.
-int env_command(std::optional<Shell> shell, bool preload);
+/// only to a terminal: a login must not suffer.
+int env_command(const EnvWords& words);
 
 } // namespace livesock

@@ -76,6 +76,15 @@ std::string quoted(Shell shell, std::string_view text) {
     return {};
 }
 
+std::string quoted_word(Shell shell, std::string_view text) {
+    constexpr std::string_view plain =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+        "/._-+,@%:";
+    return text.empty() || text.find_first_not_of(plain) != std::string_view::npos
+               ? quoted(shell, text)
+               : std::string(text);
+}
+
 std::string export_commands(Shell shell, const Variables& variables) {
     std::string out;
     for (const auto& [name, value] : variables) {
@@ -93,6 +102,19 @@ std::string export_commands(Shell shell, const Variables& variables) {
         }
     }
     return out;
+}
+
+std::vector<std::string> tmux_command(const Variables& variables) {
+    std::vector<std::string> words{"tmux"};
+    for (const auto& [name, value] : variables) {
+        if (words.size() > 1)
+            words.emplace_back(";");
+        // tmux takes a word that ends in ';' for the end of a command.
+        const bool ends = value.ends_with(';');
+        words.insert(words.end(), {"set-environment", "-g", name,
+                                   ends ? value.substr(0, value.size() - 1) + "\\;" : value});
+    }
+    return words;
 }
 
 bool can_be_preloaded(std::string_view shim) {

@@ -21,11 +21,18 @@ enum class Shell {
 /// `text` as one word of `shell` that expands to exactly `text`.
 [[nodiscard]] std::string quoted(Shell shell, std::string_view text);
 
+/// `text` as one word of `shell`, as a person would write it: in quotes only if it needs them.
+[[nodiscard]] std::string quoted_word(Shell shell, std::string_view text);
+
 /// Names and values, in the order in which they are set.
 using Variables = std::vector<std::pair<std::string, std::string>>;
 
 /// The commands of `shell` that export `variables`, one a line, each ending in ';'.
 [[nodiscard]] std::string export_commands(Shell shell, const Variables& variables);
+
+/// The tmux(1) command, by words, that gives new panes `variables`; the sessions' own ones, from
+/// the client that attached, come before them.
+[[nodiscard]] std::vector<std::string> tmux_command(const Variables& variables);
 
 /// Whether ld.so(8) can be told of `shim`: it separates paths by blanks and colons, and takes a
 /// name without '/' for something to search.

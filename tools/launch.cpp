@@ -65,7 +65,7 @@ Result<ControlClient> find_answering() {
         return answer.error();
     if (!answer->ok)
         return Error{fmt::format("the supervisor in '{}' refuses to talk: {}", found->directory(),
-                                 escaped(answer->error))};
+                                 answer->error)};
     if (const Result<void> usable = check_agent_socket(found->directory()); !usable)
         return usable.error();
     return found;
@@ -96,17 +96,20 @@ std::string written_to(int file) {
     std::string lines;
     for (std::size_t start = 0; start < text.size();) {
         const std::size_t end = std::min(text.find('\n', start), text.size());
-        lines += '\n' + escaped(std::string_view(text).substr(start, end - start));
+        lines += '\n' + printable(std::string_view(text).substr(start, end - start));
         start = end + 1;
     }
     return lines;
 }
 
 /// Whether livesockd says, in SupervisorLock's words, that another one holds the lock: one that
-/// serves, or is about to (and may not have written its pid yet), or is about to end.
+/// serves, or is about to (and may not have written its pid yet), or is about to end. Or, in those
+/// of listen_in_place_of_dead(), that agent.sock is served: by a service manager, who then starts a
+/// supervisor, as it was connected to.
 bool lost_the_race(const std::string& said) {
     return said.find("already running") != std::string::npos ||
-           said.find(std::strerror(EWOULDBLOCK)) != std::string::npos;
+           said.find(std::strerror(EWOULDBLOCK)) != std::string::npos ||
+           said.find("is served by another process") != std::string::npos;
 }
 
 Result<void> wait_for_child(pid_t child, int output) {

@@ -40,7 +40,10 @@ Result<std::string> log_path() {
         return choices.error();
     for (const std::string& directory : *choices) {
         std::string path = directory + '/' + log_name;
-        if (open_private_directory(directory) && ::access(path.c_str(), F_OK) == 0)
+        const Result<UniqueFd> opened = open_private_directory(directory);
+        if (!opened && opened.error().code != ENOENT && &directory == &choices->front())
+            return opened.error();
+        if (opened && ::access(path.c_str(), F_OK) == 0)
             return path;
     }
     return Error{"there is no log: no supervisor has been started with 'livesock start'"};

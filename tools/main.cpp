@@ -1,9 +1,16 @@
 // livesock(1): from the words of the command line to the functions that do the work.
+#include "supervisor/base/escape.hpp"
 #include "tools/agent_commands.hpp"
+#include "tools/doctor_command.hpp"
 #include "tools/environment.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/log_command.hpp"
+#include "tools/print.hpp"
+#include "tools/setup_command.hpp"
+#include "tools/signing_commands.hpp"
 #include "tools/supervisor_commands.hpp"
+#include "tools/watch_command.hpp"
+#include "tools/why_command.hpp"
 #include "tools/words.hpp"
 
 #include <algorithm>
@@ -18,6 +25,9 @@
 namespace livesock {
 namespace {
 
+constexpr const char* no_agent_named =
+    "name the agent: 'livesock use AGENT', or 'livesock use auto'";
+
 /// What the options are parsed into.
 struct Options {
     bool json = false;
@@ -25,12 +35,22 @@ struct Options {
     bool csh = false;
     bool fish = false;
     bool preload = false;
+    bool keep_own = false;
+    bool tmux = false;
     bool follow = false;
+    std::string colour;
+    bool quiet = false;
     std::string path;
     std::vector<std::string> paths;
     pid_t pid = 0;
     std::string agent;
-    std::string timeout;
+    std::optional<std::string> timeout;
+    std::string name;
+    std::string listener;
+    bool revoke = false;
+    bool list = false;
+    bool devcontainer = false;
+    SetupWords setup;
 };
 
 struct Command {
@@ -45,6 +65,11 @@ class CommandLine {
         app_.name("livesock");
         app_.set_help_flag("-h,--help", "Show this help");
         app_.set_version_flag("--version", "livesock " LIVESOCK_VERSION, "Show the version");
+        // For the help only: take_output_words() has taken these away.
+        app_.add_option("--color", options_.colour,
+                        "Have colours: auto, always, never (--color=WHEN)")
+            ->type_name("[=WHEN]");
+        app_.add_flag("-q,--quiet", options_.quiet, "Do not say what was done");
         app_.allow_extras(); // collected, so that extra_word() can say what was meant
         app_.get_formatter()->label("SUBCOMMAND", "COMMAND");
         app_.get_formatter()->label("Positionals", "Arguments");
@@ -52,6 +77,8 @@ class CommandLine {
         add_environment_commands();
         add_supervisor_commands();
         add_agent_commands();
+        add_signing_commands();
+        add_setup_command();
         app_.require_subcommand(0, 1);
         app_.footer("Exit status: 0 done; 1 no (no live agent); 2 no supervisor, or wrong words.\n"
                     "'livesock COMMAND --help' says more, livesock(1) says all.");
@@ -69,9 +96,17 @@ class CommandLine {
     void add_environment_commands();
     void add_supervisor_commands();
     void add_agent_commands();
+    void add_signing_commands();
+    int token_words() const;
+    void add_setup_command();
     int env_words() const;
     int register_words() const;
+    int setup_words() const;
 
+    std::optional<std::string> choose_output_by_words();
+    void translate_habits();
+    std::optional<std::string> verb() const;
+    std::string in_our_words(const CLI::ParseError& error) const;
     std::optional<std::string> unknown_command() const;
     std::optional<std::string> extra_word(const CLI::App& app) const;
     int wrong(const std::string& message) const { return complain(Error{message}, exit_unusable); }
@@ -94,6 +129,10 @@ void CommandLine::add_environment_commands() {
     env.add_flag("-c,--csh", options_.csh, "Print for csh, tcsh");
     env.add_flag("--fish", options_.fish, "Print for fish (default: as $SHELL says)");
     env.add_flag("--preload", options_.preload, "Preload the shim into what the shell starts, too");
+    env.add_flag("--keep-own", options_.keep_own,
+                 "Do nothing where SSH_AUTH_SOCK is a live agent of your own, and no login's");
+    env.add_flag("--tmux", options_.tmux,
+                 "Print nothing, but set them in the tmux server, for new panes");
 }
 
 void CommandLine::add_supervisor_commands() {
@@ -113,6 +152,13 @@ void CommandLine::add_agent_commands() {
     add("list", "List the identities that the live agent offers", [this] {
         return list_command(options_.json);
     }).add_flag("--json", options_.json, "Print the supervisor's answer as JSON");
+    add("watch", "Show what happens, as it happens", watch_command);
+    add("why", "Tell what the requests that failed last have failed on", [this] {
+        return why_command(options_.json);
+    }).add_flag("--json", options_.json, "Print the supervisor's answer as JSON");
+    add("doctor", "Check everything that is known to go wrong, and say what to type", [this] {
+        return doctor_command(options_.json);
+    }).add_flag("--json", options_.json, "Print the findings as JSON");
     CLI::App& reg = add("register", "Make an agent's socket known to the supervisor",
                         [this] { return register_words(); });
     reg.add_option("PATH", options_.path, "The socket (default: $SSH_AUTH_SOCK)")->type_name("");
@@ -120,7 +166,9 @@ void CommandLine::add_agent_commands() {
         ->check(CLI::Range(1, std::numeric_limits<pid_t>::max()).description(""))
         ->type_name("N");
     add("use", "Pin an agent, or choose by itself again",
-        [this] { return use_command(options_.agent); })
+        [this] {
+            return options_.agent.empty() ? wrong(no_agent_named) : use_command(options_.agent);
+        })
         .add_option("AGENT", options_.agent,
                     "Its path, label, client address or a key's fingerprint; or 'auto'")
         ->required()
@@ -135,9 +183,66 @@ void CommandLine::add_agent_commands() {
         ->type_name("T");
 }
 
+void CommandLine::add_signing_commands() {
+    CLI::App& signing =
+        add("signing", "Set up commit signing in containers: 'signing token', 'signing expose'",
+            [this] { return wrong("say what: 'livesock signing --help'"); });
+    signing.require_subcommand(0, 1);
+    CLI::App* const token = signing.add_subcommand(
+        "token", "Make a token that lets a container sign, and show it once");
+    token->add_option("NAME", options_.name, "What to call it")->type_name("");
+    token->add_flag("--revoke", options_.revoke, "Make the token of that name invalid");
+    token->add_flag("--list", options_.list, "List the names of the tokens");
+    token->add_option("--listener", options_.listener, "Name or address of a signing listener")
+        ->type_name("L");
+    CLI::App* const expose =
+        signing.add_subcommand("expose", "Print what a container needs to sign here");
+    expose->add_option("NAME", options_.name, "Name or address of the signing listener")
+        ->type_name("");
+    expose->add_flag("--devcontainer", options_.devcontainer, "Print it as devcontainer.json");
+    // The first that was parsed acts: these before the command that they belong to.
+    commands_.insert(
+        commands_.begin(),
+        {{token, [this] { return token_words(); }},
+         {expose, [this] { return expose_command(options_.name, options_.devcontainer); }}});
+}
+
+int CommandLine::token_words() const {
+    if (options_.revoke && options_.list)
+        return wrong("choose one of --revoke and --list");
+    if (options_.list)
+        return options_.name.empty() ? list_tokens_command(options_.listener)
+                                     : wrong("--list takes no NAME");
+    if (options_.name.empty())
+        return wrong("name the token: 'livesock signing token NAME'");
+    return options_.revoke ? revoke_token_command(options_.name, options_.listener)
+                           : add_token_command(options_.name, options_.listener);
+}
+
+void CommandLine::add_setup_command() {
+    SetupWords& words = options_.setup;
+    CLI::App& setup = add("setup", "Have your shell, tmux and others use livesock",
+                          [this] { return setup_words(); });
+    setup
+        .add_option("PART", words.parts,
+                    "bash, zsh, fish, csh, tmux, screen, systemd (default: what is used here, "
+                    "but systemd)")
+        ->type_name("");
+    setup.add_flag("-y,--yes", words.is_agreed, "Change the files without asking");
+    setup.add_flag("--undo", words.undo, "Have the files as they were before");
+    setup.add_flag("--check", words.only_check, "Only say what is missing");
+    setup.add_flag("--ssh-rc", words.ssh_rc, "Set up ~/.ssh/rc, too");
+}
+
+int CommandLine::setup_words() const {
+    if (options_.setup.only_check && (options_.setup.undo || options_.setup.is_agreed))
+        return wrong("--check changes nothing: choose it, or --undo or --yes");
+    return setup_command(options_.setup);
+}
+
 int CommandLine::env_words() const {
-    if (int{options_.posix} + int{options_.csh} + int{options_.fish} > 1)
-        return wrong("choose one of -s, -c and --fish");
+    if (int{options_.posix} + int{options_.csh} + int{options_.fish} + int{options_.tmux} > 1)
+        return wrong("choose one of -s, -c, --fish and --tmux");
     std::optional<Shell> shell;
     if (options_.posix)
         shell = Shell::posix;
@@ -145,7 +250,7 @@ int CommandLine::env_words() const {
         shell = Shell::csh;
     else if (options_.fish)
         shell = Shell::fish;
-    return env_command(shell, options_.preload);
+    return env_command({shell, options_.preload, options_.keep_own, options_.tmux});
 }
 
 int CommandLine::register_words() const {
@@ -157,27 +262,48 @@ int CommandLine::register_words() const {
 }
 
 /// The first word that is no option names the command.
+std::optional<std::string> CommandLine::verb() const {
+    const auto word = std::find_if(words_.own.begin(), words_.own.end(),
+                                   [](const auto& each) { return !each.starts_with('-'); });
+    return word == words_.own.end() ? std::nullopt : std::optional(*word);
+}
+
+/// The library's own words are those of a programmer.
+std::string CommandLine::in_our_words(const CLI::ParseError& error) const {
+    const std::string text = error.what();
+    const std::string option = text.substr(0, text.find(':'));
+    if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) // no other command has one
+        return no_agent_named;
+    if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr)
+        return fmt::format("{} needs a value: see 'livesock {} --help'", escaped(option),
+                           verb().value_or("COMMAND"));
+    if (option == "--pid")
+        return "--pid takes the number of a process";
+    return text;
+}
+
 std::optional<std::string> CommandLine::unknown_command() const {
     std::vector<std::string> names;
     for (const Command& command : commands_)
-        names.push_back(command.app->get_name());
-    const auto verb = std::find_if(words_.own.begin(), words_.own.end(),
-                                   [](const auto& word) { return !word.starts_with('-'); });
-    if (verb == words_.own.end() || std::find(names.begin(), names.end(), *verb) != names.end())
+        if (command.app->get_parent() == &app_)
+            names.push_back(command.app->get_name());
+    const std::optional<std::string> word = verb();
+    if (!word || std::find(names.begin(), names.end(), *word) != names.end())
         return std::nullopt;
     const std::vector<std::string_view> known(names.begin(), names.end());
-    return unknown_word("command", *verb, known, "livesock --help");
+    return unknown_word("command", *word, known, "livesock --help");
 }
 
 std::optional<std::string> CommandLine::extra_word(const CLI::App& app) const {
     const std::vector<std::string> extras = app.remaining();
     if (extras.empty())
         return std::nullopt;
-    const bool top = app.get_parent() == nullptr;
-    const std::string help = (top ? "" : "livesock ") + app.get_name() + " --help";
+    std::string help = app.get_name() + " --help";
+    for (const CLI::App* above = app.get_parent(); above != nullptr; above = above->get_parent())
+        help = above->get_name() + ' ' + help;
     if (!extras.front().starts_with('-'))
         return unknown_word("argument", extras.front(), {}, help);
-    std::vector<std::string> names;
+    std::vector<std::string> names{"--color", "--quiet"};
     for (const CLI::Option* option : app.get_options())
         for (const std::string& name : option->get_lnames())
             names.push_back("--" + name);
@@ -185,7 +311,38 @@ std::optional<std::string> CommandLine::extra_word(const CLI::App& app) const {
     return unknown_word("option", extras.front(), known, help);
 }
 
+/// Has all output as the words of every command say; the error names what they may say.
+std::optional<std::string> CommandLine::choose_output_by_words() {
+    const OutputWords words = take_output_words(words_.own);
+    OutputChoice choice{.is_quiet = words.is_quiet};
+    const std::string colour = words.colour.value_or("auto");
+    if (colour == "always")
+        choice.colour = ColourUse::always;
+    else if (colour == "never")
+        choice.colour = ColourUse::never;
+    else if (colour != "auto")
+        return fmt::format("--color is auto, always or never, not '{}'", escaped(colour));
+    choose_output(choice);
+    return std::nullopt;
+}
+
+/// What other tools have as commands: `help [COMMAND]` and `version`.
+void CommandLine::translate_habits() {
+    const auto word = std::find(words_.own.begin(), words_.own.end(), verb().value_or(""));
+    if (word == words_.own.end())
+        return;
+    if (*word == "help") {
+        words_.own.erase(word);
+        words_.own.emplace_back("--help");
+    } else if (*word == "version") {
+        *word = "--version";
+    }
+}
+
 int CommandLine::execute() {
+    if (const auto message = choose_output_by_words())
+        return wrong(*message);
+    translate_habits();
     if (const auto message = unknown_command())
         return wrong(*message);
     try {
@@ -194,7 +351,7 @@ int CommandLine::execute() {
     } catch (const CLI::Success& asked) { // --help, --version
         return app_.exit(asked);
     } catch (const CLI::ParseError& error) {
-        return wrong(error.what());
+        return wrong(in_our_words(error));
     }
     if (const auto message = extra_word(app_))
         return wrong(*message);

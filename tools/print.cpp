@@ -7,6 +7,7 @@
 #include <cassert>
 #include <numeric>
 
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -18,9 +19,24 @@ constexpr std::size_t gap = 2;
 /// A path is not cut to less than this, even if the line then is too long.
 constexpr std::size_t narrowest_last_column = 20;
 
-std::size_t terminal_width() {
+/// As the command line has it; set once, before anything is printed.
+OutputChoice chosen;
+
+bool has_colours(bool is_terminal) {
+    switch (chosen.colour) {
+    case ColourUse::automatic:
+        return is_terminal && environment("NO_COLOR").empty() && environment("TERM") != "dumb";
+    case ColourUse::always:
+        return true;
+    case ColourUse::never:
+        return false;
+    }
+    return false;
+}
+
+std::size_t terminal_width(int fd) {
     winsize size{};
-    if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
+    if (::ioctl(fd, TIOCGWINSZ, &size) != 0)
         return narrowest;
     return std::max<std::size_t>(size.ws_col, narrowest);
 }
@@ -62,18 +78,34 @@ std::size_t start_of(const std::vector<std::size_t>& widths, std::size_t index) 
 
 } // namespace
 
-View view_of_stdout() {
+void choose_output(const OutputChoice& choice) {
+    chosen = choice;
+}
+
+View view_of(int fd) {
     View view;
     view.home = environment("HOME");
-    if (::isatty(STDOUT_FILENO) == 0)
-        return view;
-    view.width = terminal_width();
-    view.colour = environment("NO_COLOR").empty() && environment("TERM") != "dumb";
+    const bool is_terminal = ::isatty(fd) != 0;
+    view.width = is_terminal ? terminal_width(fd) : 0;
+    view.colour = has_colours(is_terminal);
     return view;
 }
 
+View view_of_stdout() {
+    return view_of(STDOUT_FILENO);
+}
+
+void say(const std::string& text) {
+    if (!chosen.is_quiet)
+        fmt::print("{}", text);
+}
+
+bool is_quiet() {
+    return chosen.is_quiet;
+}
+
 std::string coloured(const View& view, Colour colour, const std::string& text) {
-    if (!view.colour || colour == Colour::none)
+    if (!view.colour || colour == Colour::none || text.empty())
         return text;
     return sequence(colour) + text + "\033[0m";
 }
@@ -134,8 +166,7 @@ void Table::add(std::vector<Cell> row) {
 
 void Table::add_note(std::string text, std::size_t column) {
     assert(!rows_.empty() && column < columns_.size());
-    rows_.back().note = std::move(text);
-    rows_.back().note_column = column;
+    rows_.back().notes.emplace_back(std::move(text), column);
 }
 
 std::vector<std::size_t> Table::widths(const View& view) const {
@@ -171,8 +202,8 @@ std::string Table::text(const View& view) const {
     std::string out;
     for (const Row& row : rows_) {
         out += line(view, row, width);
-        if (!row.note.empty())
-            out += wrapped(row.note, start_of(width, row.note_column), view.width);
+        for (const auto& [note, column] : row.notes)
+            out += wrapped(note, start_of(width, column), view.width);
     }
     return out;
 }

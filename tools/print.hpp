@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace livesock {
@@ -16,9 +17,29 @@ struct View {
     std::string home = {}; ///< shown as ~; may be empty
 };
 
-/// The view of standard output: the terminal's width, at least 80, none where it is no terminal;
-/// colours only on a terminal, and never with NO_COLOR set (https://no-color.org) or TERM=dumb.
+/// When there are colours.
+enum class ColourUse {
+    automatic, ///< on a terminal, but never with NO_COLOR set (https://no-color.org) or TERM=dumb
+    always,
+    never,
+};
+
+/// What the user has said about all output of this program.
+struct OutputChoice {
+    ColourUse colour = ColourUse::automatic;
+    bool is_quiet = false; ///< only what was asked for, and what went wrong
+};
+void choose_output(const OutputChoice& choice);
+
+/// The view of the standard output or error `fd`: the terminal's width, at least 80, none where it
+/// is no terminal; colours as they were chosen.
+[[nodiscard]] View view_of(int fd);
 [[nodiscard]] View view_of_stdout();
+
+/// Prints `text`, which says that something was done, unless that is not to be said.
+void say(const std::string& text);
+/// Whether it is not.
+[[nodiscard]] bool is_quiet();
 
 enum class Colour { none, bold, red, green, yellow };
 
@@ -63,8 +84,7 @@ class Table {
   private:
     struct Row {
         std::vector<Cell> cells;
-        std::string note = {};
-        std::size_t note_column = 0;
+        std::vector<std::pair<std::string, std::size_t>> notes = {}; // and their columns
     };
     std::vector<std::size_t> widths(const View& view) const;
     std::string line(const View& view, const Row& row,

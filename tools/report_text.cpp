@@ -1,7 +1,7 @@
 #include "tools/report_text.hpp"
 
-#include "supervisor/base/clock.hpp"
 #include "supervisor/base/escape.hpp"
+#include "tools/phrases.hpp"
 
 #include <algorithm>
 #include <array>
@@ -12,8 +12,7 @@
 namespace livesock {
 namespace {
 
-/// Longer labels, types and comments are cut, so that a line stays a line.
-constexpr std::size_t longest_label = 32;
+/// Longer types and comments are cut, so that a line stays a line.
 constexpr std::size_t longest_type = 24;
 constexpr std::size_t longest_comment = 40;
 
@@ -22,50 +21,13 @@ constexpr std::size_t label_column = 2;
 
 /// So many of those who use a stand-in are named.
 constexpr std::int64_t most_users = 3;
-
-constexpr std::int64_t century = std::int64_t{100} * 365 * 24 * 3600;
-
-std::string shown(const std::string& text, std::size_t width) {
-    return cut_middle(escaped(text), width);
-}
-
-std::string plural(std::int64_t count, const char* what) {
-    return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
-}
-
-/// Numbers from elsewhere are brought into the range that a Duration holds.
-std::string seconds_text(std::int64_t seconds) {
-    const std::int64_t sane = std::clamp<std::int64_t>(seconds, 0, century);
-    return sane == 0 ? "now" : format_duration(std::chrono::seconds(sane));
-}
+/// And so many of those who use an agent.
+constexpr std::size_t most_named_users = 3;
 
 std::string round_trip_text(const AgentReport& agent) {
     if (!agent.round_trip_ms || !std::isfinite(*agent.round_trip_ms))
         return "-";
-    const double sane = std::clamp(*agent.round_trip_ms, 0.0, 3.6e6);
-    return format_duration(
-        std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(sane)));
-}
-
-Colour colour_of(const std::string& state) {
-    if (state == "live")
-        return Colour::green;
-    if (state == "late")
-        return Colour::yellow;
-    return state == "hung" || state == "dead" ? Colour::red : Colour::none;
-}
-
-/// Whether there is more to say about whose it is than its path.
-bool is_named(const AgentReport& agent) {
-    return !agent.label.empty() && agent.label != agent.path;
-}
-
-/// The agent that requests go to, if there is one.
-const AgentReport* used_agent(const StatusReport& report) {
-    for (const AgentReport& agent : report.agents)
-        if (agent.selected && agent.state == "live")
-            return &agent;
-    return nullptr;
+    return milliseconds_text(*agent.round_trip_ms);
 }
 
 std::string figures(const AgentReport& agent) {
@@ -75,7 +37,18 @@ std::string figures(const AgentReport& agent) {
     return fmt::format(" ({}{}{})", keys, keys.empty() ? "" : ", ", round_trip_text(agent));
 }
 
-std::string working_text(const AgentReport& agent) {
+/// Who types decides, unless a pin does, or there is nothing to be decided.
+bool is_up_to_who_types(const StatusReport& report) {
+    const auto live = std::count_if(report.agents.begin(), report.agents.end(),
+                                    [](const AgentReport& agent) { return agent.state == "live"; });
+    return report.follows_typing && !report.pinned && live > 1;
+}
+
+std::string working_text(const StatusReport& report, const AgentReport& agent) {
+    if (is_up_to_who_types(report))
+        return fmt::format("livesock is working: ssh uses the agent of the machine that is typed "
+                           "on; where that is not known, {}{}.",
+                           agent_called(agent), figures(agent));
     if (agent.keys == 0)
         return fmt::format("livesock is working, but {} has no keys: load one with ssh-add where "
                            "that agent runs.",
@@ -100,6 +73,9 @@ std::string not_working_text(const StatusReport& report) {
         return fmt::format("No agent is live: {} does not answer. Wake the computer it runs on, or "
                            "log in again with 'ssh -A'.",
                            agent_called(*silent));
+    for (const AgentReport& agent : report.agents)
+        if (agent.upstream && agent.reason)
+            return fmt::format("No agent is live: {} cannot be reached.", agent_called(agent));
     if (!report.agents.empty())
         return "No agent is live: those that were have ended. Log in again with 'ssh -A'.";
     return "No agent is live: none has been found. Log in with 'ssh -A', or name an agent's socket "
@@ -126,6 +102,16 @@ std::vector<Cell> agent_row(const AgentReport& agent, const View& view, std::int
             {shown_path(view, agent.path)}};
 }
 
+/// "git in ~/src/x, pane %3 (waits for a signature, 4.0 s)"
+std::string user_text(const UserReport& user, const View& view) {
+    const std::string called = client_called(user.client, view);
+    if (!user.request)
+        return called;
+    const std::string wish = *user.request == "sign" ? "a signature" : "an answer";
+    return fmt::format("{} (waits for {}, {})", called, wish,
+                       milliseconds_text(user.seconds * 1000));
+}
+
 std::string agents_table(const StatusReport& report, const View& view, std::int64_t now) {
     Table table({Align::left, Align::left, Align::left, Align::right, Align::right, Align::right,
                  Align::left});
@@ -134,6 +120,8 @@ std::string agents_table(const StatusReport& report, const View& view, std::int6
         table.add(agent_row(agent, view, now));
         if (agent.state != "live" && agent.reason)
             table.add_note(escaped(*agent.reason), label_column);
+        if (const std::string users = users_note(agent, view, most_named_users); !users.empty())
+            table.add_note(users, label_column);
     }
     return table.text(view);
 }
@@ -154,13 +142,32 @@ std::string users_text(const StandInReport& stand_in) {
                : text;
 }
 
-std::string stand_ins_table(const StatusReport& report, const View& view) {
+std::string signing_table(const StatusReport& report, const View& view) {
+    Table table({Align::left, Align::right, Align::right, Align::right, Align::left});
+    table.add({{"SIGNING AT"}, {"SIGNATURES"}, {"ANSWERED"}, {"REFUSED"}, {"NAME"}});
+    for (const SigningReport& listener : report.signing) {
+        table.add({{shown(listener.listen, 2 * longest_label)},
+                   {fmt::format("{}", listener.signatures)},
+                   {fmt::format("{}", listener.answered)},
+                   {fmt::format("{}", listener.refused)},
+                   {listener.name == listener.listen ? "-" : escaped(listener.name)}});
+        if (listener.problem)
+            table.add_note(escaped(*listener.problem), 0);
+    }
+    return table.text(view);
+}
+
+std::string listeners_table(const StatusReport& report, const View& view) {
     Table table({Align::left, Align::left, Align::left});
-    table.add({{"STAND-IN"}, {"USED BY"}, {"PATH"}});
-    for (const StandInReport& stand_in : report.stand_ins)
-        table.add({{escaped(stand_in.reason, longest_label)},
-                   {users_text(stand_in)},
-                   {shown_path(view, stand_in.path)}});
+    table.add({{"LISTENER"}, {"STATE"}, {"ADDRESS"}});
+    for (const ListenerReport& listener : report.listeners) {
+        const bool is_well = !listener.reason;
+        table.add({{escaped(listener.kind, longest_label)},
+                   {is_well ? "open" : "closed", is_well ? Colour::green : Colour::red},
+                   {shown_path(view, listener.name)}});
+        if (!is_well)
+            table.add_note(escaped(*listener.reason), 1);
+    }
     return table.text(view);
 }
 
@@ -174,28 +181,69 @@ std::string supervisor_text(const StatusReport& report, const View& view) {
 
 } // namespace
 
-std::string agent_called(const AgentReport& agent) {
-    if (!is_named(agent))
-        return "the agent at " + escaped(agent.path);
-    const std::string label = shown(agent.label, 2 * longest_label);
-    return agent.forwarded ? "the agent of " + label : "the agent '" + label + "'";
+std::string users_note(const AgentReport& agent, const View& view, std::size_t most) {
+    std::string text;
+    const auto named = static_cast<std::int64_t>(std::min(agent.users.size(), most));
+    for (std::int64_t i = 0; i < named; ++i)
+        text += (i == 0 ? "used by " : "; ") +
+                user_text(agent.users[static_cast<std::size_t>(i)], view);
+    return agent.user_count > named && named > 0
+               ? text + fmt::format("; and {} more", agent.user_count - named)
+               : text;
 }
 
-std::string status_text(const StatusReport& report, const View& view, const Surroundings& here) {
+std::string stand_ins_text(const StatusReport& report, const View& view) {
+    Table table({Align::left, Align::left, Align::left});
+    table.add({{"STAND-IN"}, {"USED BY"}, {"PATH"}});
+    for (const StandInReport& stand_in : report.stand_ins)
+        table.add({{escaped(stand_in.reason, longest_label)},
+                   {users_text(stand_in)},
+                   {shown_path(view, stand_in.path)}});
+    return table.text(view);
+}
+
+/// What is said to a shell whose programs do not reach the live agent.
+std::string unused_text(const StatusReport& report, const View& view, const ThisShell& here) {
+    if (here.own_agent.empty())
+        return "This shell does not use it: eval \"$(livesock env)\"";
+    const bool is_known =
+        std::any_of(report.agents.begin(), report.agents.end(),
+                    [&](const AgentReport& agent) { return agent.path == here.own_agent; });
+    return fmt::format("This shell uses an agent of its own choice, {}{}",
+                       shown_path(view, here.own_agent),
+                       is_known ? "." : "; to have livesock use that, too: livesock register");
+}
+
+std::string verdict_text(const StatusReport& report, const View& view) {
     const AgentReport* const used = used_agent(report);
-    const std::string first = used != nullptr ? working_text(*used) : not_working_text(report);
+    const std::string first =
+        used != nullptr ? working_text(report, *used) : not_working_text(report);
     const Colour colour = used != nullptr ? Colour::green : Colour::red;
     std::string verdict = wrapped(first, 0, view.width);
     verdict.pop_back(); // the newline comes after the colour
-    std::string out = coloured(view, colour, verdict) + '\n';
-    if (const std::string pin = pin_text(report, used); !pin.empty())
+    return coloured(view, colour, verdict) + '\n';
+}
+
+std::string waiting_text(const StatusReport& report, const View& view) {
+    if (used_agent(report) != nullptr)
+        return verdict_text(report, view);
+    return wrapped("Waiting. " + not_working_text(report), 0, view.width);
+}
+
+std::string status_text(const StatusReport& report, const View& view, const ThisShell& here) {
+    std::string out = verdict_text(report, view);
+    if (const std::string pin = pin_text(report, used_agent(report)); !pin.empty())
         out += wrapped(pin, 0, view.width);
     if (!here.uses_agent)
-        out += wrapped("This shell does not use it: eval \"$(livesock env)\"", 0, view.width);
+        out += wrapped(unused_text(report, view, here), 0, view.width);
     if (!report.agents.empty())
         out += '\n' + agents_table(report, view, here.now);
     if (!report.stand_ins.empty())
-        out += '\n' + stand_ins_table(report, view);
+        out += '\n' + stand_ins_text(report, view);
+    if (!report.signing.empty())
+        out += '\n' + signing_table(report, view);
+    if (!report.listeners.empty())
+        out += '\n' + listeners_table(report, view);
     return out + '\n' + supervisor_text(report, view);
 }
 
@@ -205,6 +253,29 @@ std::string healing_text(const std::vector<HealReport>& healing, const View& vie
         text += fmt::format("{}: {}{}\n", shown_path(view, path.path),
                             path.result == "refused" ? "refused: " : "", escaped(path.detail));
     return text;
+}
+
+std::string choice_text(const std::string& wanted, const ChoiceReport& choice, const View& view) {
+    if (!choice.label)
+        return "No agent is live now; 'livesock status' says more.\n";
+    const std::string label = escaped(*choice.label);
+    if (!choice.by)
+        return fmt::format("Choosing by itself again: now '{}'.\n", label);
+    const bool is_meant =
+        choice.among.empty() ||
+        std::find(choice.among.begin(), choice.among.end(), *choice.label) != choice.among.end();
+    std::string text =
+        is_meant ? fmt::format("Now using '{}', called so by its {}.", label, escaped(*choice.by))
+                 : fmt::format("'{}' is pinned, but not live: now '{}' is used.", escaped(wanted),
+                               label);
+    if (choice.among.size() > 1) {
+        std::string others;
+        for (const std::string& one : choice.among)
+            others += fmt::format("{}'{}'", others.empty() ? "" : ", ", escaped(one));
+        text += fmt::format(" '{}' is one of {}: {}. The newest that is live is used.",
+                            escaped(wanted), choice.among.size(), others);
+    }
+    return wrapped(text, 0, view.width);
 }
 
 std::string identities_text(const std::vector<IdentityReport>& identities, const View& view) {

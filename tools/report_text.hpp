@@ -11,15 +11,32 @@
 namespace livesock {
 
 /// What is known about the shell that asks.
-struct Surroundings {
-    std::int64_t now = 0;    ///< seconds since the epoch
-    bool uses_agent = false; ///< what is started here reaches the live agent
+struct ThisShell {
+    std::int64_t now = 0;       ///< seconds since the epoch
+    bool uses_agent = false;    ///< what is started here reaches the live agent
+    std::string own_agent = {}; ///< else the agent of the user's own choice that it reaches, if any
 };
 
 /// First a sentence that says whether things work and, if not, what to do; then a table of the
 /// agents, and of the stand-ins if there are any; then what the supervisor has done.
 [[nodiscard]] std::string status_text(const StatusReport& report, const View& view,
-                                      const Surroundings& here);
+                                      const ThisShell& here);
+
+/// The first sentence of it, in its colour.
+[[nodiscard]] std::string verdict_text(const StatusReport& report, const View& view);
+
+/// What is waited for; or, when that is there, the first sentence.
+[[nodiscard]] std::string waiting_text(const StatusReport& report, const View& view);
+
+/// The table of stand-ins.
+[[nodiscard]] std::string stand_ins_text(const StatusReport& report, const View& view);
+
+/// Who uses an agent, of whom at most `most` are named; empty if nobody does.
+[[nodiscard]] std::string users_note(const AgentReport& agent, const View& view, std::size_t most);
+
+/// What `use` has chosen for the word `wanted`, and among which if it fits several.
+[[nodiscard]] std::string choice_text(const std::string& wanted, const ChoiceReport& choice,
+                                      const View& view);
 
 /// One line an identity: fingerprint, type, comment, agent.
 [[nodiscard]] std::string identities_text(const std::vector<IdentityReport>& identities,
@@ -27,9 +44,5 @@ struct Surroundings {
 
 /// One line a path: what was done about it and why.
 [[nodiscard]] std::string healing_text(const std::vector<HealReport>& healing, const View& view);
-
-/// How a sentence calls an agent: "the agent of 10.0.0.5 on pts/3", "the agent 'work keys'", "the
-/// agent at /path/of/its/socket".
-[[nodiscard]] std::string agent_called(const AgentReport& agent);
 
 } // namespace livesock

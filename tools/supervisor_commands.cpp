@@ -4,6 +4,7 @@
 #include "tools/answers.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/launch.hpp"
+#include "tools/print.hpp"
 
 #include <cerrno>
 #include <cstdio>
@@ -32,7 +33,7 @@ Result<std::int64_t> stop(ControlClient& client) {
         return answer.error();
     if (answer && !answer->ok)
         return Error{fmt::format("the supervisor in '{}' does not stop: {}", client.directory(),
-                                 escaped(answer->error))};
+                                 answer->error)};
     if (const Result<void> ended = client.wait_for_end(stop_limit); !ended)
         return ended.error();
     return answer ? number_member(*answer, "pid").value_or(0) : 0;
@@ -52,15 +53,15 @@ int start_command() {
     const Result<ControlAnswer> answer = client->ask({.command = "ping"});
     if (!answer)
         return complain(answer.error(), exit_unusable);
-    fmt::print("The supervisor is running, pid {}, in '{}'.\n",
-               number_member(*answer, "pid").value_or(0), escaped(client->directory()));
+    say(fmt::format("The supervisor is running, pid {}, in '{}'.\n",
+                    number_member(*answer, "pid").value_or(0), escaped(client->directory())));
     return exit_done;
 }
 
 int stop_command() {
     Result<ControlClient> client = find_supervisor();
     if (!client && client.error().code == ENOENT) {
-        fmt::print("No supervisor is running.\n");
+        say("No supervisor is running.\n");
         return exit_done;
     }
     if (!client)
@@ -68,7 +69,8 @@ int stop_command() {
     const Result<std::int64_t> pid = stop(*client);
     if (!pid)
         return complain(pid.error(), exit_no);
-    fmt::print("The supervisor{} has ended.\n", *pid > 0 ? fmt::format(", pid {},", *pid) : "");
+    say(fmt::format("The supervisor{} has ended.\n",
+                    *pid > 0 ? fmt::format(", pid {},", *pid) : ""));
     return exit_done;
 }
 
@@ -82,14 +84,13 @@ int restart_command() {
     if (!answer && answer.error().code != ECONNRESET)
         return complain(answer.error(), exit_unusable);
     if (answer && answer->code == "unknown_command") {
-        fmt::print("The supervisor is of an older version, which cannot hand over: it is stopped "
-                   "and started.\n");
+        say("The supervisor is of an older version, which cannot hand over: it is stopped "
+            "and started.\n");
         const int stopped = stop_command();
         return stopped == exit_done ? start_command() : stopped;
     }
     if (answer && !answer->ok)
-        return complain(Error{escaped(answer->error) + "; the supervisor goes on as before"},
-                        exit_no);
+        return complain(Error{answer->error + "; the supervisor goes on as before"}, exit_no);
     // It may still have a request to answer; what its successor serves is not held up by that.
     [[maybe_unused]] const Result<void> ended = client->wait_for_end(leave_limit);
     return start_command();
@@ -103,9 +104,8 @@ int reload_command() {
     if (!answer)
         return complain(answer.error(), exit_unusable);
     if (!answer->ok)
-        return complain(Error{escaped(answer->error) + "; the configuration is as it was"},
-                        exit_no);
-    fmt::print("The configuration has been read again.\n");
+        return complain(Error{answer->error + "; the configuration is as it was"}, exit_no);
+    say("The configuration has been read again.\n");
     return exit_done;
 }
 

@@ -1,6 +1,7 @@
 #include "supervisor/control/client.hpp"
 
 #include "preload/report.h"
+#include "supervisor/base/escape.hpp"
 #include "supervisor/base/runtime_dir.hpp"
 #include "supervisor/base/unix_socket.hpp"
 
@@ -73,10 +74,14 @@ Result<ControlAnswer> parse_answer(std::string line, const std::string& director
     ControlAnswer answer;
     const auto ok = object.find("ok");
     answer.ok = ok != object.end() && ok->is_boolean() && ok->get<bool>();
-    answer.error = text_or_empty(object, "error");
+    answer.error = printable(text_or_empty(object, "error"));
     answer.code = text_or_empty(object, "code");
     answer.text = std::move(line);
     return answer;
+}
+
+std::optional<TimePoint> deadline_in(std::optional<Duration> limit) {
+    return limit ? std::optional(Clock::now() + *limit) : std::nullopt;
 }
 
 bool nobody_there(int code) {
@@ -177,20 +182,26 @@ Result<std::string> ControlClient::receive(std::optional<TimePoint> deadline) {
     }
 }
 
-Result<ControlAnswer> ControlClient::ask(const ControlRequest& request,
-                                         std::optional<Duration> limit) {
+Result<void> ControlClient::tell(const ControlRequest& request, std::optional<Duration> limit) {
     const Result<std::string> line = request_line(request);
     if (!line)
         return line.error();
-    std::optional<TimePoint> deadline;
-    if (limit)
-        deadline = Clock::now() + *limit;
-    if (const Result<void> sent = send(*line, deadline); !sent)
-        return sent.error();
-    Result<std::string> answer = receive(deadline);
+    return send(*line, deadline_in(limit));
+}
+
+Result<ControlAnswer> ControlClient::take_answer(std::optional<Duration> limit) {
+    Result<std::string> answer = receive(deadline_in(limit));
     if (!answer)
         return answer.error();
     return parse_answer(*std::move(answer), directory_);
+}
+
+Result<ControlAnswer> ControlClient::ask(const ControlRequest& request,
+                                         std::optional<Duration> limit) {
+    const TimePoint began = Clock::now();
+    if (const Result<void> sent = tell(request, limit); !sent)
+        return sent.error();
+    return take_answer(limit ? std::optional(*limit - (Clock::now() - began)) : std::nullopt);
 }
 
 Result<void> ControlClient::wait_for_end(Duration limit) {

@@ -32,7 +32,7 @@ struct ControlRequest {
 /// What the supervisor said. A request that it refuses is an answer too.
 struct ControlAnswer {
     bool ok = false;
-    std::string error; ///< why not, for a person; as it came: show it through escaped()
+    std::string error; ///< why not, for a person; safe to show
     std::string code;  ///< why not, for a program: "not_found", "timeout", ...
     std::string text;  ///< the whole line: a JSON object
 };
@@ -56,9 +56,19 @@ class ControlClient {
     Result<ControlAnswer> ask(const ControlRequest& request,
                               std::optional<Duration> limit = control_answer_timeout);
 
+    /// The halves of ask(), for those who wait for other things too: after tell(), take_answer() as
+    /// soon as fd() is readable.
+    Result<void> tell(const ControlRequest& request,
+                      std::optional<Duration> limit = control_answer_timeout);
+    Result<ControlAnswer> take_answer(std::optional<Duration> limit = control_answer_timeout);
+    int fd() const { return fd_.get(); }
+
     /// Waits until the supervisor has closed this connection and, where its pid can be known, its
     /// process has ended. Error::code is ETIMEDOUT if that takes longer than `limit`.
     Result<void> wait_for_end(Duration limit);
+
+    /// What is to be said of a supervisor that is too late, and done about it.
+    Error no_answer() const;
 
     /// The runtime directory of the supervisor.
     const std::string& directory() const { return directory_; }
@@ -68,7 +78,6 @@ class ControlClient {
 
     Result<void> send(std::string_view line, std::optional<TimePoint> deadline);
     Result<std::string> receive(std::optional<TimePoint> deadline);
-    Error no_answer() const;
     Error ended() const;
 
     UniqueFd fd_;

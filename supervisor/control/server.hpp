@@ -3,6 +3,7 @@
 
 #include "supervisor/control/connection.hpp"
 #include "supervisor/control/host.hpp"
+#include "supervisor/control/watchers.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -60,6 +61,8 @@ class ControlServer {
     void register_agent(Id id, const nlohmann::json& request);
     void use(Id id, const nlohmann::json& request);
     void wait(Id id, const nlohmann::json& request);
+    void watch(Id id, const nlohmann::json& request);
+    void tell_watcher(Id id);
     void heal(Id id, const nlohmann::json& request);
     void reload(Id id);
     void restart(Id id);
@@ -73,6 +76,7 @@ class ControlServer {
     Watch acceptable_;
     Watch accept_again_;
     Watch sweep_;
+    Watchers watchers_;
     std::map<Id, Client> clients_;
     std::vector<Id> closed_;
     Id next_id_ = 1;

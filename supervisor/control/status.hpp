@@ -18,7 +18,11 @@ inline constexpr int control_protocol_version = 1;
 
 /// The answer to "status".
 [[nodiscard]] nlohmann::json describe_status(const SupervisorFacts& facts, const AgentPool& agents,
-                                             const StandIns& stand_ins);
+                                             const StandIns& stand_ins,
+                                             const std::vector<ClientUse>& uses);
+
+/// The member "done" of the answer to "watch": requests, the oldest first.
+[[nodiscard]] nlohmann::json describe_requests(const RequestLog& requests);
 
 /// The answer to "heal".
 [[nodiscard]] nlohmann::json describe_healing(const std::vector<HealOutcome>& outcomes);

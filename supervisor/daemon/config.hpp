@@ -3,7 +3,9 @@
 
 #include "supervisor/base/log.hpp"
 #include "supervisor/base/result.hpp"
+#include "supervisor/broker/settings.hpp"
 #include "supervisor/proxy/settings.hpp"
+#include "supervisor/signing/settings.hpp"
 #include "supervisor/upstream/settings.hpp"
 
 #include <string>
@@ -19,6 +21,12 @@ struct Config {
     SelectionSettings selection;
     ProxySettings proxy;
     std::vector<FallbackSettings> fallbacks; ///< in the order in which they are preferred
+    std::vector<SigningSettings> signing;    ///< its listeners; none: signing is off
+    std::vector<UpstreamSettings> upstreams; ///< in the order of the file
+    std::vector<ListenSettings> listens;
+    BrokerSettings broker;
+
+    Labels labels;
     StandInMode stand_in = StandInMode::hung;
     log::Level log_level = log::Level::info;
 
@@ -27,6 +35,19 @@ struct Config {
 
 /// More fallbacks than this are refused.
 inline constexpr std::size_t most_fallbacks = 16;
+
+/// More signing listeners than this are refused.
+inline constexpr std::size_t most_signing_listeners = 16;
+/// More upstreams, or listeners, than this are refused.
+inline constexpr std::size_t most_upstream_tables = 32;
+inline constexpr std::size_t most_listen_tables = 32;
+
+/// More guests, or listeners for guests, than this are refused.
+inline constexpr std::size_t most_broker_tables = 64;
+
+/// More labels than this are refused, and longer ones.
+inline constexpr std::size_t most_labels = 256;
+inline constexpr std::size_t longest_label_bytes = 64;
 
 /// The largest configuration that is read, in bytes.
 inline constexpr std::size_t largest_config = 1024 * 1024;

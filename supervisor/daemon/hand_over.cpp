@@ -21,12 +21,13 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Raised when a field of the estate changes its meaning.
-constexpr std::string_view estate_version = "1";
-constexpr std::size_t fixed_fields = 5;
+constexpr std::string_view estate_version = "2";
+constexpr std::size_t fixed_fields = 7;
 
 constexpr std::string_view estate_kind = "estate";
 constexpr std::string_view failed_kind = "failed";
 constexpr std::string_view take_kind = "take";
+constexpr std::string_view listener_kind = "listener";
 constexpr std::string_view released_kind = "released";
 constexpr std::string_view client_kind = "client";
 constexpr std::string_view control_kind = "control";
@@ -44,9 +45,13 @@ constexpr std::string_view yes = "1";
 } // namespace
 
 std::vector<std::string> fields_of(const Estate& estate) {
-    std::vector<std::string> fields{std::string(estate_version), estate.directory, estate.log_file,
+    std::vector<std::string> fields{std::string(estate_version),
+                                    estate.directory,
+                                    estate.log_file,
                                     std::string(estate.agent_socket_is_passed ? yes : ""),
-                                    estate.pinned};
+                                    estate.pinned.word,
+                                    estate.pinned.path,
+                                    estate.pinned.client};
     fields.insert(fields.end(), estate.registered.begin(), estate.registered.end());
     return fields;
 }
@@ -58,7 +63,9 @@ Result<Estate> read_estate(const HandOverMessage& message) {
     return Estate{.directory = std::string(message.field(1)),
                   .log_file = std::string(message.field(2)),
                   .agent_socket_is_passed = message.field(3) == yes,
-                  .pinned = std::string(message.field(4)),
+                  .pinned = {.word = std::string(message.field(4)),
+                             .path = std::string(message.field(5)),
+                             .client = std::string(message.field(6))},
                   .registered = {message.fields.begin() + fixed_fields, message.fields.end()}};
 }
 
@@ -99,9 +106,9 @@ Successor::start(EventLoop& loop, const std::string& program, std::vector<std::s
     const HandOverChannel& theirs = ends->second;
     if (Result<void> sent = ours.send(estate_kind, fields_of(estate), sockets); !sent)
         return sent.error();
-    words.insert(words.begin(), program);
     words.insert(words.end(), {"--successor", std::to_string(theirs.fd())});
-    std::vector<char*> arguments;
+    std::string name = program;
+    std::vector<char*> arguments{name.data()};
     for (std::string& word : words)
         arguments.push_back(word.data());
     arguments.push_back(nullptr);
@@ -177,6 +184,12 @@ void Successor::release(const Estate& estate) {
     [[maybe_unused]] const Result<void> sent = channel_.send(released_kind, fields_of(estate));
 }
 
+void Successor::take_listener(const std::string& address, int fd) const {
+    // If it does not get it, it opens one of its own when we have ended.
+    [[maybe_unused]] const Result<void> sent =
+        channel_.send(listener_kind, std::span(&address, 1), std::span(&fd, 1));
+}
+
 bool Successor::take_client(int fd, std::span<const SessionBinding> bindings) const {
     return channel_.send(client_kind, fields_of(bindings), std::span(&fd, 1)).ok();
 }
@@ -231,6 +244,7 @@ void Predecessor::on_readable() {
     if (would_block(message.error().code))
         return;
     readable_.pause();
+    is_over_ = true;
     if (!std::exchange(has_released_, true))
         callbacks_.released(estate);
 }
@@ -241,6 +255,8 @@ void Predecessor::on_message(HandOverMessage& message) {
             estate = std::move(*last);
         if (!std::exchange(has_released_, true))
             callbacks_.released(estate);
+    } else if (message.kind == listener_kind && message.fds.size() == 1) {
+        callbacks_.listener(std::string(message.field(0)), std::move(message.fds[0]));
     } else if (message.kind == client_kind && message.fds.size() == 1) {
         callbacks_.client(std::move(message.fds[0]), read_bindings(message));
     } else if (message.kind == control_kind && message.fds.size() == 1) {

@@ -6,9 +6,10 @@
 //                               <-  failed (why), or its end: the running one goes on as before
 //                               <-  take: both accept, from one and the same listening socket
 //   accepts no more;
+//   listener (a socket)         ->  will accept from it; one message each
 //   released                    ->  publishes
 //   client, control (a socket)  ->  serves it; any number of times, each as soon as nothing is owed
-//   ends when no client is left
+//   ends when no client is left, and no predecessor of its own that could send one
 //
 // The lock is a duplicate of the same open file: it is held by one of them at every moment, and by
 // the successor alone if the running one is killed.
@@ -17,6 +18,7 @@
 #include "supervisor/daemon/hand_over_channel.hpp"
 #include "supervisor/loop/event_loop.hpp"
 #include "supervisor/proxy/session.hpp"
+#include "supervisor/upstream/pin.hpp"
 
 #include <functional>
 #include <memory>
@@ -32,7 +34,7 @@ struct Estate {
     std::string directory;
     std::string log_file;                ///< empty if the log goes to standard error
     bool agent_socket_is_passed = false; ///< by the service manager
-    std::string pinned = {};
+    Pin pinned = {};
     std::vector<std::string> registered = {}; ///< paths
 };
 
@@ -65,6 +67,8 @@ class Successor {
 
     /// Lets it publish. It is the supervisor from now on.
     void release(const Estate& estate);
+    /// Has it go on with the listener that is called `address`; to be called before release().
+    void take_listener(const std::string& address, int fd) const;
     /// Whether it has taken a client. If not, it may take it later.
     bool take_client(int fd, std::span<const SessionBinding> bindings) const;
     /// The same for a connection to the control socket on which `line` is to be answered, if it is
@@ -91,6 +95,7 @@ class Successor {
 class Predecessor {
   public:
     struct Callbacks {
+        std::function<void(const std::string& address, UniqueFd)> listener;
         std::function<void(const Estate&)>
             released; ///< publish; called once, even if it was killed
         std::function<void(UniqueFd, std::vector<SessionBinding>)> client;
@@ -104,6 +109,11 @@ class Predecessor {
     const HandOverChannel& channel() const { return channel_; }
     /// Says that we accept from its sockets, and calls back from now on.
     void take(EventLoop& loop, Callbacks callbacks);
+
+    /// Whether we are the supervisor.
+    bool has_released() const { return has_released_; }
+    /// Whether it has ended: no further client comes from it.
+    bool is_over() const { return is_over_; }
 
     Estate estate;
     UniqueFd lock;
@@ -120,6 +130,7 @@ class Predecessor {
     Callbacks callbacks_;
     Watch readable_;
     bool has_released_ = false;
+    bool is_over_ = false;
 };
 
 } // namespace livesock

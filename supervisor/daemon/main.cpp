@@ -1,14 +1,19 @@
 // livesockd(8): reads its words, builds the supervisor and runs it.
 
 #include "preload/report.h"
+#include "supervisor/base/clock.hpp"
 #include "supervisor/base/log.hpp"
 #include "supervisor/daemon/daemonize.hpp"
 #include "supervisor/daemon/hardening.hpp"
+#include "supervisor/daemon/sd_notify.hpp"
 #include "supervisor/daemon/supervisor.hpp"
 
+#include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include <fmt/format.h>
 #include <getopt.h>
@@ -17,8 +22,13 @@
 namespace {
 
 using namespace livesock;
+using namespace std::chrono_literals;
 
 constexpr int wrong_words = 2;
+
+/// How long a supervisor that was passed its socket waits for another to let go of the lock: so
+/// short that a unit which never gets it is soon one that the service manager gives up.
+constexpr auto lock_limit = 500ms;
 
 constexpr char usage[] =
     R"(usage: livesockd [--daemon] [--config FILE] [--directory DIR] [--log-level LEVEL]
@@ -159,6 +169,18 @@ Result<std::unique_ptr<Supervisor>> start_as_successor(const Words& words) {
     return supervisor;
 }
 
+/// Where a service manager passes the socket, another livesockd may hold the lock for as long as it
+/// takes to find agent.sock served (see listen_in_place_of_dead()): the one that serves waits.
+Result<ClaimedDir> claim(const std::vector<std::string>& choices, std::string_view named) {
+    const TimePoint deadline = Clock::now() + (is_passed_sockets() ? lock_limit : 0s);
+    for (;;) {
+        Result<ClaimedDir> claimed = claim_first(choices, named);
+        if (claimed || claimed.error().code != EWOULDBLOCK || Clock::now() >= deadline)
+            return claimed;
+        std::this_thread::sleep_for(10ms);
+    }
+}
+
 Result<std::unique_ptr<Supervisor>> start(const Words& words) {
     DirectoryInputs inputs = directory_inputs();
     if (!words.directory.empty())
@@ -167,7 +189,7 @@ Result<std::unique_ptr<Supervisor>> start(const Words& words) {
     if (!choices)
         return choices.error();
     Result<ClaimedDir> claimed =
-        claim_first(*choices, inputs.livesock_dir.empty() ? std::string() : choices->front());
+        claim(*choices, inputs.livesock_dir.empty() ? std::string() : choices->front());
     if (!claimed)
         return claimed.error();
     const RuntimeDir& directory = claimed->directory;

@@ -38,6 +38,11 @@ bool is_listening(int fd) {
     return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &length) == 0 && value != 0;
 }
 
+int passed_sockets() {
+    const bool is_for_us = std::atoi(environment("LISTEN_PID").c_str()) == ::getpid();
+    return is_for_us ? std::atoi(environment("LISTEN_FDS").c_str()) : 0;
+}
+
 } // namespace
 
 void notify_service_manager(std::string_view state) {
@@ -56,13 +61,16 @@ void notify_service_manager(std::string_view state) {
              reinterpret_cast<const sockaddr*>(&address), length);
 }
 
+bool is_passed_sockets() {
+    return passed_sockets() > 0;
+}
+
 Result<UniqueFd> take_passed_socket(const std::string& path) {
-    const bool is_for_us = std::atoi(environment("LISTEN_PID").c_str()) == ::getpid();
-    const int count = std::atoi(environment("LISTEN_FDS").c_str());
+    const int count = passed_sockets();
     const std::string names = environment("LISTEN_FDNAMES");
     for (const char* const name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"})
         ::unsetenv(name);
-    if (!is_for_us || count < 1 || count > most_passed)
+    if (count < 1 || count > most_passed)
         return UniqueFd();
     const int index = index_of_agent(count, names);
     if (index < 0)

@@ -13,6 +13,9 @@ namespace livesock {
 /// one, does nothing. It never waits.
 void notify_service_manager(std::string_view state);
 
+/// Whether the service manager passes sockets to this process: true until take_passed_socket().
+[[nodiscard]] bool is_passed_sockets();
+
 /// The listening socket that the service manager passes for `path`: the one named "agent"
 /// (FileDescriptorName=), or the only one. None if nothing is passed to this process. Error: it is
 /// not a Unix stream socket that listens at `path`. The variables are removed from the environment.

@@ -3,9 +3,13 @@
 #include "preload/report.h"
 #include "supervisor/base/escape.hpp"
 #include "supervisor/base/unix_socket.hpp"
+#include "supervisor/broker/bus_agent.hpp"
 #include "supervisor/daemon/sd_notify.hpp"
 #include "supervisor/daemon/socket_glob.hpp"
+#include "supervisor/upstream/local_keys.hpp"
 
+#include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
@@ -16,14 +20,8 @@
 namespace livesock {
 namespace {
 
-/// Listens at `path` in place of what a predecessor left there, unless somebody serves it.
-Result<UniqueFd> replace_leftover(const std::string& path) {
-    const Result<UniqueFd> served = dial(path);
-    if (!served && served.error().code != EAGAIN)
-        return listen_at(path);
-    return Error{fmt::format("'{}' is served by another process: end that first", path),
-                 EADDRINUSE};
-}
+/// Of what guests have asked for; in the runtime directory.
+constexpr char audit_name[] = "audit.jsonl";
 
 std::string keys_socket(const RuntimeDir& directory) {
     return directory.entry(keys_socket_prefix) + std::to_string(::getpid());
@@ -44,10 +42,18 @@ ForwardedPlaces forwarded_places() {
     return {.tmp = "/tmp", .home = inputs.home, .runtime = inputs.xdg_runtime_dir};
 }
 
+bool exists(const std::string& path) {
+    return ::access(path.c_str(), F_OK) == 0;
+}
+
 /// A stand-in, or a socket that has made room for one: the agent behind it is known already.
-bool is_own_name(const std::string& path) {
+bool is_own_name(const std::string& path, Origin origin) {
     std::error_code gone;
-    return path.ends_with(aside_suffix) || std::filesystem::is_symlink(path, gone);
+    if (path.ends_with(aside_suffix))
+        return parse_forwarded(forwarded_places(),
+                               std::string_view(path).substr(0, path.size() - aside_suffix.size()))
+            .has_value();
+    return origin == Origin::forwarded && std::filesystem::is_symlink(path, gone);
 }
 
 } // namespace
@@ -57,6 +63,7 @@ Supervisor::Supervisor(ClaimedDir claimed, SupervisorOptions options, Config con
     : directory_(std::move(claimed.directory))
     , options_(std::move(options))
     , config_(std::move(config))
+    , has_config_file_(exists(options_.config_path))
     , lock_(std::move(claimed.lock))
     , loop_(std::move(loop))
     , predecessor_(std::move(predecessor))
@@ -65,6 +72,10 @@ Supervisor::Supervisor(ClaimedDir claimed, SupervisorOptions options, Config con
     , children_(loop_)
     , agents_(loop_, config_.probe, publisher_)
     , fallbacks_(loop_, agents_, children_, keys_socket(directory_), directory_inputs().home)
+    , upstreams_(loop_, agents_, children_,
+                 [this](const UpstreamSettings& settings, const std::string& token) {
+                     return make_bus(settings, token);
+                 })
     , wait_command_(children_)
     , terminated_(loop_.on_signal(SIGTERM, [this] { stop(); }))
     , interrupted_(loop_.on_signal(SIGINT, [this] { stop(); }))
@@ -96,7 +107,7 @@ Result<void> Supervisor::listen() {
         return agent_socket.error();
     agent_socket_is_passed_ = static_cast<bool>(*agent_socket);
     if (!agent_socket_is_passed_)
-        agent_socket = replace_leftover(agent_path);
+        agent_socket = listen_in_place_of_dead(agent_path);
     if (!agent_socket)
         return agent_socket.error();
     const std::string control_path = directory_.entry(control_socket_name);
@@ -105,7 +116,7 @@ Result<void> Supervisor::listen() {
     agents_.never_use(control_path);
     proxy_ = std::make_unique<Proxy>(loop_, agents_, config_.proxy, std::move(*agent_socket));
     agent_name_ = file_at(agent_path);
-    Result<UniqueFd> control_socket = replace_leftover(control_path);
+    Result<UniqueFd> control_socket = listen_in_place_of_dead(control_path);
     if (!control_socket)
         return control_socket.error();
     make_stand_ins();
@@ -117,7 +128,49 @@ Result<void> Supervisor::listen() {
     if (Result<void> discovered = discover(config_); !discovered)
         return discovered.error();
     fallbacks_.apply(config_.fallbacks);
+    make_signing();
+    signing_->apply(config_.signing);
+    upstreams_.apply(config_.upstreams);
+    make_listeners();
+    listeners_->apply(config_.listens);
+    make_broker();
+    broker_->apply(config_.broker);
     return {};
+}
+
+void Supervisor::make_listeners() {
+    listeners_ = std::make_unique<AgentListeners>(
+        loop_,
+        [this](UniqueFd client, const std::string& where) {
+            log::debug("a client connects from {}", where);
+            proxy_->take_client(std::move(client), {});
+        },
+        [this] { return proxy_->has_room_for_remote(); });
+}
+
+void Supervisor::make_broker() {
+    broker_ = std::make_unique<Broker>(
+        loop_, children_,
+        HostAgents{
+            .live = [this] { return open_agent(); },
+            .has_live =
+                [this] {
+                    const Candidate* const agent = agents_.selected();
+                    return agent != nullptr && agent->state() == AgentState::live;
+                },
+            .local = std::make_unique<LocalKeys>(loop_, children_, keys_socket(directory_) + ".b",
+                                                 directory_inputs().home + "/.ssh"),
+            .list_limit = [this] { return config_.proxy.grace + config_.proxy.list_timeout; },
+            .sign_limit = [this] { return config_.proxy.grace + config_.proxy.sign_timeout; }},
+        directory_.entry(audit_name));
+}
+
+std::unique_ptr<Route> Supervisor::make_bus(const UpstreamSettings& settings,
+                                            const std::string& token) {
+    Result<HttpUrl> parsed = parse_http_url(settings.bus);
+    assert(parsed); // the configuration was read
+    return std::make_unique<BusAgent>(loop_, std::move(*parsed), token, settings.server_uids,
+                                      [this] { return config_.proxy.sign_timeout; });
 }
 
 void Supervisor::make_stand_ins() {
@@ -135,7 +188,7 @@ Result<void> Supervisor::discover(const Config& config) {
     Result<std::unique_ptr<Discovery>> discovery =
         Discovery::create(loop_, settings, literal_glob(directory_inputs().home),
                           [this](const std::string& path, Origin origin) {
-                              if (origin == Origin::forwarded && is_own_name(path))
+                              if (is_own_name(path, origin))
                                   return;
                               const Result<Candidate*> added = agents_.add(path, origin);
                               if (!added)
@@ -144,8 +197,9 @@ Result<void> Supervisor::discover(const Config& config) {
     if (!discovery)
         return discovery.error();
     discovery_ = std::move(*discovery);
+    agents_.on_gone([this](const std::string& path) { discovery_->look_again(path); });
     agents_.forget_if([this](const Candidate& agent) {
-        return agent.origin() != Origin::registered && agent.origin() != Origin::fallback &&
+        return agent.origin() != Origin::registered && !agent.is_wanted() &&
                !discovery_->covers(agent.name());
     });
     return {};
@@ -154,19 +208,29 @@ Result<void> Supervisor::discover(const Config& config) {
 void Supervisor::apply(const Config& config) {
     log::set_level(options_.log_level.value_or(config.log_level));
     agents_.apply(config.probe);
+    agents_.apply(config.labels);
     agents_.limit_upstreams(config.proxy.max_upstreams);
     ProxySettings proxy = config.proxy;
     proxy.merge = config.selection.mode == SelectionMode::merge;
+    proxy.follows_typing = config.selection.policy == SelectionPolicy::active_client;
     if (proxy_) {
         proxy_->apply(proxy);
+        if (proxy.follows_typing)
+            proxy_->follow_typing(children_);
         proxy_->on_wait([this](const WaitingSign& sign) {
             wait_command_.run(config_.proxy.policy.on_wait, sign);
         });
     }
+    const std::vector<std::string>& own = agents_.own_sockets();
+    for (const ListenSettings& listen : config.listens)
+        if (!listen.path.empty() && std::find(own.begin(), own.end(), listen.path) == own.end())
+            agents_.never_use(listen.path);
     agents_.publish_instead(proxy.is_no_mere_relay() ? directory_.entry(agent_socket_name)
                                                      : std::string());
     if (stand_ins_ && !has_handed_over_)
         stand_ins_->apply(config.stand_in);
+    if (signing_ && !has_handed_over_)
+        signing_->apply(config.signing);
 }
 
 Result<void> Supervisor::run() {
@@ -195,8 +259,14 @@ Result<void> Supervisor::reload() {
             return discovered.error();
         }
     fallbacks_.apply(config->fallbacks);
+    upstreams_.apply(config->upstreams);
     config_ = std::move(*config);
+    has_config_file_ = exists(options_.config_path);
     apply(config_);
+    if (listeners_ && !has_handed_over_)
+        listeners_->apply(config_.listens);
+    if (broker_ && !has_handed_over_)
+        broker_->apply(config_.broker);
     log::info("the configuration was read again");
     return {};
 }
@@ -221,23 +291,38 @@ Supervisor::~Supervisor() {
     // A successor that never took over has made nothing.
     if (proxy_ && lock_.is_lock_of(directory_))
         remove_names();
+    signing_.reset();
+    listeners_.reset();
+    broker_.reset();
     if (proxy_)
         proxy_->shut_down();
     fallbacks_.apply({});
+    upstreams_.apply({});
     children_.end_all();
     lock_.release();
+}
+
+std::vector<ListenerFacts> Supervisor::listener_facts() const {
+    std::vector<ListenerFacts> facts;
+    for (const ListenerView& view : listeners_->list())
+        facts.push_back({view.name, view.kind, view.reason});
+    for (const ListenerView& view : broker_->list())
+        facts.push_back({view.name, view.kind, view.reason});
+    return facts;
 }
 
 SupervisorFacts Supervisor::facts() const {
     return {.directory = directory_.path(),
             .agent_socket = directory_.entry(agent_socket_name),
-            .config = ::access(options_.config_path.c_str(), F_OK) == 0 ? options_.config_path
-                                                                        : std::string(),
+            .config = has_config_file_ ? options_.config_path : std::string(),
             .log_file = options_.log_file,
+            .follows_typing = config_.selection.policy == SelectionPolicy::active_client,
             .started = started_,
             .clients = proxy_->clients(),
             .answered = proxy_->statistics().answered,
-            .failed = proxy_->statistics().failed};
+            .failed = proxy_->statistics().failed,
+            .signing = signing_facts(),
+            .listeners = listener_facts()};
 }
 
 } // namespace livesock

@@ -2,15 +2,19 @@
 #pragma once
 
 #include "supervisor/base/runtime_dir.hpp"
+#include "supervisor/broker/agent_listeners.hpp"
+#include "supervisor/broker/broker.hpp"
 #include "supervisor/control/server.hpp"
 #include "supervisor/daemon/config.hpp"
-#include "supervisor/daemon/directory_keeper.hpp"
 #include "supervisor/daemon/hand_over.hpp"
 #include "supervisor/loop/event_loop.hpp"
 #include "supervisor/proxy/proxy.hpp"
+#include "supervisor/signing/signing_service.hpp"
+#include "supervisor/upstream/directory_keeper.hpp"
 #include "supervisor/upstream/discovery.hpp"
 #include "supervisor/upstream/fallbacks.hpp"
 #include "supervisor/upstream/stand_ins.hpp"
+#include "supervisor/upstream/upstreams.hpp"
 
 #include <functional>
 #include <memory>
@@ -46,6 +50,9 @@ class Supervisor final : private ControlHost {
     Result<void> listen();
     void announce();
     void make_stand_ins();
+    void make_listeners();
+    void make_broker();
+    std::unique_ptr<Route> make_bus(const UpstreamSettings& settings, const std::string& token);
     Result<void> discover(const Config& config);
     void remove_names();
     void apply(const Config& config);
@@ -60,8 +67,15 @@ class Supervisor final : private ControlHost {
     Result<void> restore_agent_socket();
     Result<void> restore_control_socket();
 
+    Result<UniqueFd> open_agent();
+    void make_signing();
+    std::vector<SigningFacts> signing_facts() const;
+
+    void start_successor();
     void answer_restart(const Result<pid_t>& outcome);
     void hand_over();
+    std::chrono::milliseconds longest_request() const;
+    bool has_http_clients() const;
     void leave();
     Result<void> prepare_take_over();
     void adopt(const Estate& estate);
@@ -71,8 +85,12 @@ class Supervisor final : private ControlHost {
     EventLoop& loop() override { return loop_; }
     AgentPool& agents() override { return agents_; }
     StandIns& stand_ins() override { return *stand_ins_; }
+    std::vector<ListenerFacts> listener_facts() const;
     SupervisorFacts facts() const override;
     const FailureLog& failures() const override { return proxy_->failures(); }
+    Result<ClientTokens> client_tokens(const std::string& listener) override;
+    RequestLog& requests() override { return proxy_->requests(); }
+    std::vector<ClientUse> uses() const override { return proxy_->uses(); }
     Result<void> reload() override;
     void restart(std::function<void(const Result<pid_t>&)> done) override;
     void stop() override;
@@ -80,6 +98,7 @@ class Supervisor final : private ControlHost {
     RuntimeDir directory_;
     SupervisorOptions options_;
     Config config_;
+    bool has_config_file_ = false; ///< it is what a file says
     SupervisorLock lock_;
     EventLoop loop_;
     TimePoint started_ = Clock::now();
@@ -88,11 +107,15 @@ class Supervisor final : private ControlHost {
     Children children_;
     AgentPool agents_;
     Fallbacks fallbacks_;
+    Upstreams upstreams_;
     WaitCommand wait_command_;
     std::unique_ptr<StandIns> stand_ins_;
     std::unique_ptr<Discovery> discovery_;
     std::unique_ptr<Proxy> proxy_;
+    std::unique_ptr<AgentListeners> listeners_; // they give their clients to the proxy
+    std::unique_ptr<Broker> broker_;            // it is a client of the proxy
     std::unique_ptr<ControlServer> control_;
+    std::unique_ptr<SigningService> signing_; // null while a predecessor has the listeners
     Watch terminated_;
     Watch interrupted_;
     Watch hung_up_;

@@ -12,17 +12,6 @@
 namespace livesock {
 namespace {
 
-/// Takes the place of what nobody serves; anything else stays.
-Result<UniqueFd> make_socket(const std::string& path) {
-    const std::optional<FileId> there = file_at(path);
-    if (there && !there->is_socket)
-        return Error{fmt::format("'{}' is not our socket: remove it", path), EEXIST};
-    const Result<UniqueFd> served = dial(path);
-    if (!served && served.error().code != EAGAIN)
-        return listen_at(path);
-    return Error{fmt::format("'{}' is served by another process: end that", path), EADDRINUSE};
-}
-
 void unlink_own(const std::string& path, const std::optional<FileId>& own) {
     if (own && file_at(path) == own)
         ::unlink(path.c_str());
@@ -95,7 +84,7 @@ Result<void> Supervisor::restore_agent_socket() {
     const std::string path = directory_.entry(agent_socket_name);
     if (agent_name_ && file_at(path) == agent_name_)
         return {};
-    Result<UniqueFd> socket = make_socket(path);
+    Result<UniqueFd> socket = listen_in_place_of_dead(path);
     if (!socket)
         return socket.error();
     agent_name_ = file_at(path);
@@ -109,7 +98,7 @@ Result<void> Supervisor::restore_control_socket() {
     const std::string path = directory_.entry(control_socket_name);
     if (control_name_ && file_at(path) == control_name_)
         return {};
-    Result<UniqueFd> socket = make_socket(path);
+    Result<UniqueFd> socket = listen_in_place_of_dead(path);
     if (!socket)
         return socket.error();
     control_name_ = file_at(path);

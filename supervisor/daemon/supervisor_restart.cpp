@@ -24,20 +24,6 @@ constexpr auto leaving_pause = 10ms;
 /// Who was replaced stays no longer than a request may take, and this.
 constexpr auto leaving_margin = 1s;
 
-std::string_view name_of_level(log::Level level) {
-    switch (level) {
-    case log::Level::error:
-        return "error";
-    case log::Level::warning:
-        return "warning";
-    case log::Level::info:
-        return "info";
-    case log::Level::debug:
-        return "debug";
-    }
-    return "info";
-}
-
 /// SO_PEERCRED names to clients the process that called listen(2) last; the backlog stays.
 void become_listener(int fd) {
     ::listen(fd, SOMAXCONN);
@@ -63,7 +49,7 @@ std::vector<std::string> Supervisor::successor_words() const {
     if (options_.config_must_exist)
         words.insert(words.end(), {"--config", options_.config_path});
     if (options_.log_level)
-        words.insert(words.end(), {"--log-level", std::string(name_of_level(*options_.log_level))});
+        words.insert(words.end(), {"--log-level", std::string(log::name_of(*options_.log_level))});
     return words;
 }
 
@@ -73,8 +59,13 @@ void Supervisor::restart(std::function<void(const Result<pid_t>&)> done) {
         return;
     }
     restart_waiters_.push_back(std::move(done));
-    if (restart_waiters_.size() > 1)
-        return;
+    // Before our predecessor has let us, what we would hand over is still its own.
+    const bool is_ours = !predecessor_ || predecessor_->has_released();
+    if (restart_waiters_.size() == 1 && is_ours)
+        start_successor();
+}
+
+void Supervisor::start_successor() {
     log::info("restarting: the successor is started");
     const int sockets[] = {lock_.fd(), proxy_->listener(), control_->listener()};
     Result<std::unique_ptr<Successor>> successor = Successor::start(
@@ -98,8 +89,17 @@ void Supervisor::hand_over() {
     has_handed_over_ = true;
     publisher_.hold();
     stand_ins_->retire();
+    agents_.keep_no_spares();
+    upstreams_.leave_status_files();
     proxy_->stop_accepting();
     control_->stop_accepting();
+    const auto give = [this](const std::string& address, int fd) {
+        successor_->take_listener(address, fd);
+    };
+    if (signing_)
+        signing_->hand_over(give);
+    listeners_->give_away(give);
+    broker_->give_away(give);
     lock_.release();
     keeper_.reset();
     notify_service_manager(fmt::format("MAINPID={}", successor_->pid()));
@@ -107,10 +107,25 @@ void Supervisor::hand_over() {
     log::info("the successor, pid {}, serves; {} clients go with it", successor_->pid(),
               proxy_->clients());
     answer_restart(successor_->pid());
-    leave_by_ = Clock::now() + std::max(config_.proxy.sign_timeout, config_.proxy.list_timeout) +
-                leaving_margin;
+    leave_by_ = Clock::now() + longest_request() + leaving_margin;
     leaving_ = loop_.timer([this] { leave(); });
     leave();
+}
+
+/// How long it may take until everything that is owed to a client is answered.
+std::chrono::milliseconds Supervisor::longest_request() const {
+    const auto of_agent = std::max(config_.proxy.sign_timeout, config_.proxy.list_timeout);
+    if (!has_http_clients())
+        return of_agent;
+    auto of_http = of_agent + config_.broker.approve_timeout;
+    for (const SigningSettings& listener : config_.signing)
+        of_http = std::max(of_http, listener.timeout);
+    const HttpLimits limits;
+    return limits.request + of_http + limits.answer;
+}
+
+bool Supervisor::has_http_clients() const {
+    return (signing_ && signing_->connections() > 0) || !broker_->is_quiet();
 }
 
 /// Clients go one by one, each as soon as its request is answered.
@@ -120,7 +135,10 @@ void Supervisor::leave() {
     });
     control_->give_clients(
         [this](int fd, const std::string& line) { return successor_->take_control(fd, line); });
-    if ((proxy_->clients() == 0 && control_->clients() == 0) || Clock::now() >= leave_by_)
+    // Those who come from our own predecessor go on to the successor too.
+    const bool is_last = !predecessor_ || predecessor_->is_over();
+    const bool is_empty = proxy_->clients() == 0 && control_->clients() == 0 && !has_http_clients();
+    if ((is_last && is_empty) || Clock::now() >= leave_by_)
         loop_.stop();
     else
         leaving_.start(leaving_pause);
@@ -135,6 +153,8 @@ Result<void> Supervisor::prepare_take_over() {
     agents_.never_use(directory_.entry(control_socket_name));
     apply(config_);
     adopt(estate);
+    fallbacks_.apply(config_.fallbacks);
+    upstreams_.apply(config_.upstreams);
     settle_by_ = Clock::now() + longest_settling;
     settling_ = loop_.timer([this] { settle(); });
     settling_.start(settling_pause);
@@ -144,13 +164,14 @@ Result<void> Supervisor::prepare_take_over() {
 /// Goes on with what people have said to the predecessor.
 void Supervisor::adopt(const Estate& estate) {
     for (const std::string& path : estate.registered)
-        if (const Result<Candidate*> added = agents_.add(path, Origin::registered); !added)
-            log::debug("passed over: {}", added.error().message);
+        agents_.restore(path);
     agents_.restore_pin(estate.pinned);
 }
 
 void Supervisor::settle() {
-    if (discovery_->is_settled() && agents_.is_settled())
+    // A fallback may be all that serves, and takes its time to begin.
+    const bool is_served = agents_.selected() != nullptr || !agents_.has_fallback();
+    if (discovery_->is_settled() && agents_.is_settled() && is_served)
         take_over();
     else if (Clock::now() >= settle_by_)
         take_over();
@@ -167,25 +188,43 @@ void Supervisor::take_over() {
     make_stand_ins();
     control_ = std::make_unique<ControlServer>(host, std::move(predecessor_->control_socket));
     apply(config_);
-    fallbacks_.apply(config_.fallbacks);
-    predecessor_->take(loop_, {.released =
-                                   [this](const Estate& estate) {
-                                       lock_.note_holder();
-                                       // First: a registered agent may be set aside.
-                                       stand_ins_->start();
-                                       adopt(estate);
-                                       publisher_.release();
-                                       keep_directory();
-                                       announce();
-                                   },
-                               .client =
-                                   [this](UniqueFd fd, std::vector<SessionBinding> bindings) {
-                                       proxy_->take_client(std::move(fd), std::move(bindings));
-                                   },
-                               .control =
-                                   [this](UniqueFd fd, const std::string& line) {
-                                       control_->take_client(std::move(fd), line);
-                                   }});
+    make_signing();
+    make_listeners();
+    make_broker();
+    predecessor_->take(loop_,
+                       {.listener =
+                            [this](const std::string& address, UniqueFd fd) {
+                                become_listener(fd.get());
+                                if (address.starts_with(Broker::hand_over_prefix))
+                                    broker_->inherit(address, std::move(fd));
+                                else if (address.starts_with(AgentListeners::hand_over_prefix))
+                                    listeners_->inherit(address, std::move(fd));
+                                else
+                                    signing_->adopt(address, std::move(fd));
+                            },
+                        .released =
+                            [this](const Estate& estate) {
+                                lock_.note_holder();
+                                // First: a registered agent may be set aside.
+                                stand_ins_->take_over();
+                                adopt(estate);
+                                publisher_.release();
+                                listeners_->apply(config_.listens);
+                                broker_->apply(config_.broker);
+                                keep_directory();
+                                signing_->apply(config_.signing);
+                                announce();
+                                if (!restart_waiters_.empty())
+                                    start_successor();
+                            },
+                        .client =
+                            [this](UniqueFd fd, std::vector<SessionBinding> bindings) {
+                                proxy_->take_client(std::move(fd), std::move(bindings));
+                            },
+                        .control =
+                            [this](UniqueFd fd, const std::string& line) {
+                                control_->take_client(std::move(fd), line);
+                            }});
 }
 
 } // namespace livesock

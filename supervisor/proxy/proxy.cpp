@@ -1,7 +1,5 @@
 #include "supervisor/proxy/proxy.hpp"
 
-#include "supervisor/agent/public_key.hpp"
-#include "supervisor/base/escape.hpp"
 #include "supervisor/base/log.hpp"
 #include "supervisor/base/peer.hpp"
 #include "supervisor/base/unix_socket.hpp"
@@ -29,9 +27,6 @@ constexpr auto full_pause = 250ms;
 constexpr auto most_stall = 60s;
 constexpr auto stall_interval = 30s;
 
-/// One line in this time tells of failed requests, or of a pause; the others are counted.
-constexpr auto telling_interval = 10s;
-
 /// Memory is given back to the system when the last of so many clients has left.
 constexpr std::size_t many_sessions = 32;
 
@@ -39,15 +34,6 @@ std::size_t descriptor_limit() {
     rlimit limit{};
     ::getrlimit(RLIMIT_NOFILE, &limit);
     return limit.rlim_cur;
-}
-
-/// Whether it is time to tell something again that was last told at `told`; then it is told now.
-bool may_tell(std::optional<TimePoint>& told) {
-    const TimePoint now = Clock::now();
-    if (told && now - *told < telling_interval)
-        return false;
-    told = now;
-    return true;
 }
 
 } // namespace
@@ -92,8 +78,13 @@ void Proxy::listen_on(UniqueFd listener) {
 }
 
 void Proxy::give_clients(const ClientTaker& take) {
-    for (const auto& [session, owner] : sessions_)
-        session->give_to(take);
+    bool is_taking = true;
+    const ClientTaker noting = [&](int fd, std::span<const SessionBinding> bindings) {
+        is_taking = take(fd, bindings);
+        return is_taking;
+    };
+    for (auto next = sessions_.begin(); is_taking && next != sessions_.end(); ++next)
+        next->first->give_to(noting);
 }
 
 void Proxy::take_client(UniqueFd client, std::vector<SessionBinding> bindings) {
@@ -128,23 +119,50 @@ void Proxy::accept_one() {
     }
 }
 
+/// The process at the other end; nothing if it may not be served.
+std::optional<pid_t> Proxy::admitted(int client) const {
+    int domain = AF_UNIX;
+    socklen_t length = sizeof domain;
+    ::getsockopt(client, SOL_SOCKET, SO_DOMAIN, &domain, &length);
+    if (domain != AF_UNIX)
+        return 0;
+    const Result<Peer> peer = peer_of(client);
+    if (peer && is_trusted_uid(peer->uid))
+        return peer->pid;
+    if (peer)
+        log::warning("a process of uid {} (pid {}) connected to the agent socket: refused; see "
+                     "that its directory has mode 0700",
+                     peer->uid, peer->pid);
+    return std::nullopt;
+}
+
 void Proxy::serve(UniqueFd client, std::vector<SessionBinding> bindings) {
-    const Result<Peer> peer = peer_of(client.get());
-    if (!peer || !is_trusted_uid(peer->uid)) {
-        if (peer)
-            log::warning("a process of uid {} (pid {}) connected to the agent socket: refused; see "
-                         "that its directory has mode 0700",
-                         peer->uid, peer->pid);
+    const std::optional<pid_t> pid = admitted(client.get());
+    if (!pid)
         return;
-    }
     SessionHost& host = *this;
-    auto session = std::make_unique<Session>(host, std::move(client), peer->pid);
+    auto session = std::make_unique<Session>(host, std::move(client), *pid);
     Session& serving = *session;
     sessions_.emplace(&serving, std::move(session));
+    if (*pid == 0)
+        remote_.insert(&serving);
     most_sessions_ = std::max(most_sessions_, sessions_.size());
     if (sessions_.size() == 1)
         stall_timer_.start(stall_interval);
     serving.resume(std::move(bindings));
+}
+
+std::vector<ClientUse> Proxy::uses() const {
+    std::vector<ClientUse> uses;
+    uses.reserve(sessions_.size());
+    for (const auto& [session, owner] : sessions_)
+        if (!session->is_closed())
+            uses.push_back(session->use());
+    std::sort(uses.begin(), uses.end(), [](const ClientUse& one, const ClientUse& other) {
+        return std::pair(one.request.has_value(), one.since) >
+               std::pair(other.request.has_value(), other.since);
+    });
+    return uses;
 }
 
 void Proxy::pause_accepting() {
@@ -167,8 +185,10 @@ void Proxy::session_closed(Session& session) {
 }
 
 void Proxy::sweep() {
-    for (Session* const session : closed_)
+    for (Session* const session : closed_) {
+        remote_.erase(session);
         sessions_.erase(session);
+    }
     closed_.clear();
     resume_accepting();
     if (!sessions_.empty())
@@ -190,46 +210,31 @@ void Proxy::on_stall_timer() {
     stall_timer_.start(stall_interval);
 }
 
-std::optional<std::string> Proxy::rule_against(const Message& request, pid_t pid) const {
-    if (!settings_.policy.restricts())
-        return std::nullopt;
-    std::vector<Identity> identities;
-    if (!settings_.policy.keys.empty() && kind_of(request) == RequestKind::sign)
-        for (const auto& agent : agents_.candidates())
-            identities.insert(identities.end(), agent->identities().begin(),
-                              agent->identities().end());
-    return refused_by(settings_.policy, request, identities, pid);
+void Proxy::follow_typing(Children& children) {
+    if (!tmux_)
+        tmux_ = std::make_unique<TmuxClients>(loop_, children, [this] {
+            for (const auto& [session, owner] : sessions_)
+                session->on_located();
+        });
 }
 
-bool Proxy::refuse(const Message& request, pid_t pid) {
-    const std::optional<std::string> rule = rule_against(request, pid);
-    if (!rule)
-        return false;
-    const std::string program = pid != 0 ? program_of(pid) : std::string();
-    const RequestKind kind = kind_of(request);
-    log::info("a {} request of '{}' (pid {}) is refused: {}", name_of(kind), program, pid, *rule);
-    ++statistics_.failed;
-    failures_.add({.kind = kind,
-                   .at = std::chrono::system_clock::now(),
-                   .pid = pid,
-                   .program = program,
-                   .cause = "it is refused by " + *rule,
-                   .waited = {},
-                   .attempts = {}});
-    return true;
-}
-
-void Proxy::sign_waits(std::string_view blob, pid_t pid) {
-    WaitingSign sign{.key = blob.empty() ? std::string() : fingerprint(blob),
-                     .comment = {},
-                     .program = pid != 0 ? program_of(pid) : std::string(),
-                     .pid = pid};
-    for (const auto& agent : agents_.candidates())
-        for (const Identity& identity : agent->identities())
-            if (identity.blob == blob)
-                sign.comment = escaped(identity.comment);
-    if (on_wait_)
-        on_wait_(sign);
+std::optional<std::uint64_t> Proxy::locate(Session& session, bool is_late) {
+    const auto id_of = [&](const std::optional<Login>& login) {
+        const Candidate* const agent = login ? agents_.find(*login) : nullptr;
+        return agent != nullptr ? agent->id() : 0;
+    };
+    const ClientPlace& place = session.place();
+    if (place.pane.empty() || !tmux_)
+        return id_of(place.login);
+    const Pane pane{place.socket, place.pane};
+    const TmuxClients::Answer* answer = tmux_->known(pane);
+    if (!is_late && (answer == nullptr || !tmux_->is_fresh(*answer))) {
+        const bool is_asked = tmux_->ask(pane);
+        answer = tmux_->known(pane);
+        if (is_asked)
+            return std::nullopt;
+    }
+    return answer != nullptr ? id_of(answer->login) : 0;
 }
 
 bool Proxy::has_turn(Session& session, Candidate& agent) {
@@ -280,29 +285,6 @@ void Proxy::give_turns() {
             if (turns_.next(agent) == next)
                 break;
         }
-}
-
-bool Proxy::may_tell_failure() {
-    if (!may_tell(failure_told_at_)) {
-        ++failures_untold_;
-        return false;
-    }
-    if (const auto untold = std::exchange(failures_untold_, 0); untold > 0)
-        log::warning("{} more requests failed, or clients were refused, meanwhile", untold);
-    return true;
-}
-
-void Proxy::client_refused(const std::string& cause) {
-    if (may_tell_failure())
-        log::warning("a client is disconnected: {}", cause);
-}
-
-void Proxy::request_failed(FailedRequest request) {
-    ++statistics_.failed;
-    if (may_tell_failure())
-        log::warning("a {} request is answered with a failure: {}", name_of(request.kind),
-                     request.cause);
-    failures_.add(std::move(request));
 }
 
 } // namespace livesock

@@ -18,11 +18,12 @@ struct ProxySettings {
     std::size_t max_clients = 16'384; ///< beyond these, clients wait to be accepted
     /// Connections that one agent sees at once; beyond these, requests wait their turn.
     std::size_t max_upstreams = default_most_upstreams;
-    bool merge = false; ///< several agents as one (selection.mode)
+    bool merge = false;          ///< several agents as one (selection.mode)
+    bool follows_typing = false; ///< selection.policy is "active-client"
     PolicySettings policy{};
 
     /// Whether the proxy does what a direct connection to the agent would not.
-    bool is_no_mere_relay() const { return merge || policy.restricts(); }
+    bool is_no_mere_relay() const { return merge || follows_typing || policy.restricts(); }
     bool operator==(const ProxySettings&) const = default;
 };
 

@@ -1,10 +1,6 @@
 #include "supervisor/proxy/wait_command.hpp"
 
 #include "supervisor/base/log.hpp"
-#include "supervisor/base/unique_fd.hpp"
-
-#include <fcntl.h>
-#include <unistd.h>
 
 namespace livesock {
 
@@ -13,14 +9,12 @@ void WaitCommand::run(const std::string& command, const WaitingSign& sign) {
         log::warning("policy.on_wait is not run: {} of its commands have not ended", running_);
         return;
     }
+    // What it prints is for nobody: an agent's comment could be in it, and the log is ours.
     Program program{.words = {"/bin/sh", "-c", command}, .environment = environment_of_children()};
     program.environment.insert(program.environment.end(),
                                {"LIVESOCK_KEY=" + sign.key, "LIVESOCK_COMMENT=" + sign.comment,
                                 "LIVESOCK_PROGRAM=" + sign.program,
                                 "LIVESOCK_PID=" + std::to_string(sign.pid)});
-    // What it prints is for nobody: an agent's comment could be in it, and the log is ours.
-    const UniqueFd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
-    program.input = program.output = program.error = nothing.get();
     const Result<pid_t> started = children_.start(program, [this](int status) {
         --running_;
         if (status != 0)

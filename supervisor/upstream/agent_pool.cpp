@@ -1,6 +1,5 @@
 #include "supervisor/upstream/agent_pool.hpp"
 
-#include "supervisor/agent/public_key.hpp"
 #include "supervisor/base/escape.hpp"
 #include "supervisor/base/log.hpp"
 
@@ -12,7 +11,7 @@
 namespace livesock {
 namespace {
 
-void tell(const Candidate& candidate, AgentState before) {
+void tell(const Candidate& candidate, const Candidate::News& news) {
     const std::string who =
         fmt::format("the agent of {} ('{}')", candidate.label(), escaped(candidate.path()));
     const Liveness& liveness = candidate.liveness();
@@ -35,11 +34,13 @@ void tell(const Candidate& candidate, AgentState before) {
         break;
     case AgentState::dead:
         // What never answered is somebody's leftover, of which there may be thousands; but not if
-        // it is a fallback, which the user counts on.
-        if (before != AgentState::fresh)
+        // the user has said that there is one, and counts on it.
+        if (news.is_told)
+            log::debug("{} is still dead: {}", who, candidate.reason());
+        else if (news.former_state != AgentState::fresh)
             log::info("{} is dead: {}", who, candidate.reason());
         else
-            log::print(candidate.tier() > 0 ? log::Level::warning : log::Level::debug,
+            log::print(candidate.is_wanted() ? log::Level::warning : log::Level::debug,
                        "{} is dead: {}", who, candidate.reason());
         break;
     }
@@ -57,8 +58,7 @@ Result<Candidate*> AgentPool::add(const std::string& path, Origin origin) {
     Result<SocketFile> file = check_socket(path);
     if (!file)
         return file.error();
-    const auto leads_to = [&](const std::string& own) { return is_same_file(file->path, own); };
-    if (std::any_of(own_sockets_.begin(), own_sockets_.end(), leads_to))
+    if (leads_to_any(file->path, own_sockets_))
         return Error{fmt::format("'{}' is livesock's own socket", escaped(path)), EPERM};
     if (Candidate* const fallback = find_fallback_at(file->path)) {
         if (fallback->state() == AgentState::dead)
@@ -68,6 +68,7 @@ Result<Candidate*> AgentPool::add(const std::string& path, Origin origin) {
     if (Candidate* const known = find(file->path)) {
         if (origin == Origin::registered)
             known->keep();
+        known->renew(std::move(*file));
         if (known->state() == AgentState::dead)
             known->start();
         if (known->state() == AgentState::dead && origin == Origin::registered)
@@ -81,8 +82,7 @@ Result<Candidate*> AgentPool::add(const std::string& path, Origin origin) {
                          most_agents, escaped(path));
         return Error{fmt::format("there are {} agents already", most_agents), ENOSPC};
     }
-    auto candidate = std::make_unique<Candidate>(
-        loop_, settings_, most_upstreams_, std::move(*file), origin, [this] { update_.trigger(); });
+    auto candidate = make(std::move(*file), origin);
     candidate->start();
     // Of the sockets that are found when we start, most belong to logins that ended without care;
     // and who names one at which nobody listens has made a mistake.
@@ -93,10 +93,57 @@ Result<Candidate*> AgentPool::add(const std::string& path, Origin origin) {
     return candidates_.back().get();
 }
 
-Candidate& AgentPool::add_fallback(const std::string& name, Fallback fallback) {
-    candidates_.push_back(std::make_unique<Candidate>(loop_, settings_, most_upstreams_, name,
-                                                      std::move(fallback),
-                                                      [this] { update_.trigger(); }));
+std::unique_ptr<Candidate> AgentPool::make(SocketFile file, Origin origin) {
+    auto candidate = std::make_unique<Candidate>(loop_, settings_, most_upstreams_, std::move(file),
+                                                 origin, [this] { update_.trigger(); });
+    candidate->check_origin(origin_check_);
+    candidate->ask_for_names(host_names_);
+    return candidate;
+}
+
+bool AgentPool::comes_back(const Message& request) {
+    origin_check_.request_came();
+    const std::optional<std::uint64_t> asked = origin_check_.asked(request);
+    if (!asked)
+        return false;
+    if (Candidate* const agent = find(*asked)) {
+        log::warning("the agent of {} ('{}') leads back to livesock, for the ssh -A behind it has "
+                     "our own socket as its agent: it is not used",
+                     agent->label(), escaped(agent->path()));
+        agent->found_leading_back();
+    }
+    return true;
+}
+
+void AgentPool::restore(const std::string& path) {
+    if (Candidate* const known = find(path)) {
+        known->keep();
+        return;
+    }
+    Result<SocketFile> file = check_socket(path);
+    if (!file || candidates_.size() >= most_agents || leads_to_any(file->path, own_sockets_))
+        return;
+    candidates_.push_back(make(std::move(*file), Origin::registered));
+    candidates_.back()->start();
+    note_change();
+}
+
+void AgentPool::add_aside(const std::string& path, const std::string& socket, Origin origin) {
+    Result<SocketFile> file = check_socket(socket);
+    if (!file || find(path) != nullptr || candidates_.size() >= most_agents)
+        return;
+    file->name = file->path = path;
+    candidates_.push_back(make(std::move(*file), origin));
+    candidates_.back()->listens_at(socket);
+    candidates_.back()->start();
+    note_change();
+}
+
+Candidate& AgentPool::add_routed(const std::string& name, RoutedAgent routed) {
+    candidates_.push_back(std::make_unique<Candidate>(
+        loop_, settings_, most_upstreams_, name, std::move(routed), [this] { update_.trigger(); }));
+    candidates_.back()->check_origin(origin_check_);
+    candidates_.back()->ask_for_names(host_names_);
     candidates_.back()->start();
     note_change();
     return *candidates_.back();
@@ -105,7 +152,8 @@ Candidate& AgentPool::add_fallback(const std::string& name, Fallback fallback) {
 /// By whatever name it was found: who is named a fallback is one.
 Candidate* AgentPool::find_fallback_at(const std::string& path) const {
     for (const auto& candidate : candidates_)
-        if (candidate->tier() > 0 && is_same_file(candidate->socket(), path))
+        if (candidate->tier() > 0 &&
+            (is_same_file(candidate->socket(), path) || is_same_file(candidate->path(), path)))
             return candidate.get();
     return nullptr;
 }
@@ -114,8 +162,9 @@ Candidate* AgentPool::find_fallback_at(const std::string& path) const {
 bool AgentPool::make_room() {
     const Candidate* oldest = nullptr;
     for (const auto& candidate : candidates_) {
-        const bool is_useless = candidate->tier() == 0 && (candidate->state() == AgentState::hung ||
-                                                           candidate->state() == AgentState::dead);
+        const bool is_useless =
+            !candidate->is_wanted() &&
+            (candidate->state() == AgentState::hung || candidate->state() == AgentState::dead);
         if (is_useless && (oldest == nullptr || candidate->born() < oldest->born()))
             oldest = candidate.get();
     }
@@ -138,50 +187,20 @@ Candidate* AgentPool::find(std::uint64_t id) const {
     return nullptr;
 }
 
-bool AgentPool::fits_pin(const Candidate& candidate) const {
-    if (pin_.empty())
-        return false;
-    if (pin_ == candidate.path() || pin_ == candidate.label())
-        return true;
-    if (candidate.login() && pin_ == candidate.login()->client_address)
-        return true;
-    return std::any_of(
-        candidate.identities().begin(), candidate.identities().end(),
-        [&](const Identity& identity) { return fingerprint(identity.blob) == pin_; });
-}
-
-Result<void> AgentPool::pin(const std::string& wanted) {
-    const std::string before = std::exchange(pin_, wanted);
-    const bool fits =
-        std::any_of(candidates_.begin(), candidates_.end(), [&](const auto& candidate) {
-            return candidate->state() != AgentState::dead && fits_pin(*candidate);
-        });
-    if (!fits) {
-        pin_ = before;
-        return Error{fmt::format("no agent is called '{}'", escaped(wanted)), ENOENT};
-    }
-    log::info("pinned: '{}'", escaped(wanted));
-    select();
-    note_change();
-    return {};
-}
-
-void AgentPool::unpin() {
-    pin_.clear();
-    select();
-    note_change();
-}
-
-void AgentPool::restore_pin(const std::string& wanted) {
-    pin_ = wanted;
-    select();
-    note_change();
-}
-
 bool AgentPool::is_settled() const {
     return std::none_of(candidates_.begin(), candidates_.end(), [](const auto& candidate) {
-        return candidate->state() == AgentState::fresh;
+        return candidate->state() == AgentState::fresh && !candidate->is_resting();
     });
+}
+
+bool AgentPool::has_fallback() const {
+    return std::any_of(candidates_.begin(), candidates_.end(),
+                       [](const auto& candidate) { return candidate->tier() > 0; });
+}
+
+void AgentPool::keep_no_spares() {
+    for (const auto& candidate : candidates_)
+        candidate->keep_no_spare();
 }
 
 /// Something changed that the next update() cannot tell from the states.
@@ -190,23 +209,35 @@ void AgentPool::note_change() {
     update_.trigger();
 }
 
-std::vector<AgentView> AgentPool::views(std::span<const std::string> excluded) const {
+std::vector<AgentView> AgentPool::views(std::span<const std::string> excluded,
+                                        std::uint64_t preferred) const {
     std::vector<AgentView> views;
     for (const auto& candidate : candidates_) {
         const bool is_out =
             std::find(excluded.begin(), excluded.end(), candidate->path()) != excluded.end();
         views.push_back({.state = is_out ? AgentState::dead : candidate->state(),
-                         .is_pinned = std::find(pinned_.begin(), pinned_.end(), candidate.get()) !=
-                                      pinned_.end(),
+                         .is_pinned = is_pinned(*candidate),
+                         .is_signing = candidate->may_wait_for_person(),
                          .tier = candidate->tier(),
                          .has_keys = !candidate->identities().empty(),
+                         .is_preferred = candidate->id() == preferred,
                          .born = candidate->born()});
     }
     return views;
 }
 
-Candidate* AgentPool::best_except(std::span<const std::string> excluded) const {
-    const std::optional<std::size_t> best = choose(views(excluded));
+Candidate* AgentPool::find(const Login& login) const {
+    for (const auto& candidate : candidates_)
+        if (const std::optional<Login>& from = candidate->login();
+            from && from->client_address == login.client_address &&
+            from->client_port == login.client_port)
+            return candidate.get();
+    return nullptr;
+}
+
+Candidate* AgentPool::best_except(std::span<const std::string> excluded,
+                                  std::uint64_t preferred) const {
+    const std::optional<std::size_t> best = choose(views(excluded, preferred));
     return best ? candidates_[*best].get() : nullptr;
 }
 
@@ -218,7 +249,7 @@ void AgentPool::publish_instead(const std::string& path) {
 bool AgentPool::needs(const Candidate& candidate) const {
     const auto found = std::find_if(candidates_.begin(), candidates_.end(),
                                     [&](const auto& known) { return known.get() == &candidate; });
-    return is_needed(views({}), static_cast<std::size_t>(found - candidates_.begin()));
+    return is_needed(views({}, 0), static_cast<std::size_t>(found - candidates_.begin()));
 }
 
 void AgentPool::on_change(std::function<void()> listener) {
@@ -229,6 +260,11 @@ void AgentPool::apply(const ProbeSettings& settings) {
     settings_ = settings;
     for (const auto& candidate : candidates_)
         candidate->apply(settings);
+}
+
+void AgentPool::apply(const Labels& labels) {
+    host_names_.apply(labels);
+    note_change();
 }
 
 void AgentPool::limit_upstreams(std::size_t most) {
@@ -254,10 +290,7 @@ void AgentPool::select() {
     if (before_choice_)
         before_choice_();
     // Here and not for every request: to tell who an agent is takes dozens of reads in /proc.
-    pinned_.clear();
-    for (const auto& candidate : candidates_)
-        if (fits_pin(*candidate))
-            pinned_.push_back(candidate.get());
+    find_pinned();
     Candidate* const chosen = best_except({});
     // Before the log is. A late agent may be all there is, but nobody is led past the proxy to one
     // that may sleep.
@@ -280,14 +313,23 @@ bool AgentPool::tell_news() {
     for (const auto& candidate : candidates_) {
         const Candidate::News news = candidate->take_news();
         if (news.former_state != candidate->state())
-            tell(*candidate, news.former_state);
+            tell(*candidate, news);
         has_changed |= news.former_state != candidate->state() || news.login_is_over;
     }
     return has_changed;
 }
 
 void AgentPool::sweep() {
+    std::vector<std::string> gone;
+    for (const auto& candidate : candidates_)
+        if (candidate->is_gone())
+            gone.push_back(candidate->name());
+    if (gone.empty())
+        return;
     forget_if([](const Candidate& candidate) { return candidate.is_gone(); });
+    for (const std::string& name : gone)
+        if (on_gone_)
+            on_gone_(name);
 }
 
 void AgentPool::forget_if(const std::function<bool(const Candidate&)>& is_unwanted) {

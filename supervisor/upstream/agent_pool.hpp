@@ -26,13 +26,24 @@ class AgentPool {
     /// why `path` is refused, or that nobody listens there.
     Result<Candidate*> add(const std::string& path, Origin origin);
 
-    /// Takes up a fallback under `name`, which no other agent has, and asks it unless it rests
-    /// until it is needed. It is never given up by itself.
-    Candidate& add_fallback(const std::string& name, Fallback fallback);
+    /// Takes up an agent that was registered before: also while nobody listens there.
+    void restore(const std::string& path);
+
+    /// Takes up an agent whose socket a stand-in has made room for: it has the name `path`, and
+    /// listens at `socket`.
+    void add_aside(const std::string& path, const std::string& socket, Origin origin);
+
+    /// Takes up an agent that is reached by a route under `name`, which no other agent has, and
+    /// asks it unless it rests until it is needed. It is never given up by itself.
+    Candidate& add_routed(const std::string& name, RoutedAgent routed);
 
     /// A socket that would lead requests back to us, by whatever name: never an agent.
     void never_use(const std::string& path) { own_sockets_.push_back(path); }
     const std::vector<std::string>& own_sockets() const { return own_sockets_; }
+
+    /// A client has sent `request`. Whether it is a question of our own that an agent has brought
+    /// back: that one is found out, and the client's answer is a failure.
+    bool comes_back(const Message& request);
 
     /// Forgets every agent for which `is_unwanted`; not to be called by an agent's own callback.
     void forget_if(const std::function<bool(const Candidate&)>& is_unwanted);
@@ -40,8 +51,12 @@ class AgentPool {
     /// The agent that requests go to, null while there is none. Candidates stay valid until the
     /// loop calls back the next time: keep a path and find() it again.
     Candidate* selected() const { return selected_; }
-    /// The best of the agents whose path is not in `excluded`, null if there is none.
-    Candidate* best_except(std::span<const std::string> excluded) const;
+    /// The best of the agents whose path is not in `excluded`, null if there is none. For one who
+    /// prefers the candidate with the id `preferred` that comes before those that are as good.
+    Candidate* best_except(std::span<const std::string> excluded,
+                           std::uint64_t preferred = 0) const;
+    /// The agent of `login`, null if it is not known.
+    Candidate* find(const Login& login) const;
     Candidate* find(const std::string& path) const;
     /// The candidate with this Candidate::id(), null if it has been forgotten.
     Candidate* find(std::uint64_t id) const;
@@ -49,13 +64,19 @@ class AgentPool {
     bool needs(const Candidate& candidate) const;
     std::span<const std::unique_ptr<Candidate>> candidates() const { return candidates_; }
 
-    /// Prefers, from now on, every agent to which `wanted` fits: its path, label, client address or
-    /// the fingerprint of one of its keys. Error::code is ENOENT if it fits none that is known.
-    Result<void> pin(const std::string& wanted);
+    /// By which kind of name agents were pinned, and the labels of all whose name it is.
+    struct Choice {
+        NameKind kind = NameKind::path;
+        std::vector<std::string> among = {};
+    };
+    /// Prefers, from now on, the agents that are called `wanted`, and goes with their client (see
+    /// Pin). Error::code is ENOENT if it is nobody's name who is known.
+    Result<Choice> pin(const std::string& wanted);
     void unpin();
-    /// Prefers what was pinned before, whether or not it fits an agent by now; empty for none.
-    void restore_pin(const std::string& wanted);
-    const std::string& pinned() const { return pin_; }
+    /// Prefers what was pinned before, whether or not it fits an agent by now.
+    void restore_pin(const Pin& pin);
+    const Pin& pinned() const { return pin_; }
+    bool is_pinned(const Candidate& candidate) const;
 
     /// What is open at this moment is answered first, then every agent says again which keys it
     /// has, or does not within `patience`; then `done` is called, once.
@@ -67,6 +88,10 @@ class AgentPool {
 
     /// Whether every agent has answered its first question, or is known not to.
     bool is_settled() const;
+    bool has_fallback() const;
+
+    /// Opens no connection any more that no client has asked for.
+    void keep_no_spares();
 
     /// Calls `listener` from the loop whenever an agent or the choice has changed.
     void on_change(std::function<void()> listener);
@@ -75,7 +100,14 @@ class AgentPool {
     /// own name back before that is published.
     void before_choice(std::function<void()> listener) { before_choice_ = std::move(listener); }
 
+    /// Calls `listener` from the loop with the name of each socket that is forgotten because nobody
+    /// listens there.
+    void on_gone(std::function<void(const std::string&)> listener) {
+        on_gone_ = std::move(listener);
+    }
+
     void apply(const ProbeSettings& settings);
+    void apply(const Labels& labels);
     /// Candidate::limit_upstreams() for each of them.
     void limit_upstreams(std::size_t most);
 
@@ -86,8 +118,10 @@ class AgentPool {
         bool finished = false;
     };
 
+    std::unique_ptr<Candidate> make(SocketFile file, Origin origin);
     void update();
-    std::vector<AgentView> views(std::span<const std::string> excluded) const;
+    std::vector<AgentView> views(std::span<const std::string> excluded,
+                                 std::uint64_t preferred) const;
     Candidate* find_fallback_at(const std::string& path) const;
     bool make_room();
     void note_change();
@@ -95,20 +129,23 @@ class AgentPool {
     void sweep();
     void select();
     void finish_refreshes();
-    bool fits_pin(const Candidate& candidate) const;
+    void find_pinned();
 
     EventLoop& loop_;
+    OriginCheck origin_check_;
     ProbeSettings settings_;
     std::size_t most_upstreams_ = default_most_upstreams;
     ReportPublisher& publisher_;
     std::string published_instead_;
     std::vector<std::string> own_sockets_;
-    std::string pin_;
+    HostNames host_names_;
+    Pin pin_;
     std::vector<std::unique_ptr<Candidate>> candidates_;
     std::vector<const Candidate*> pinned_; // those that the pin fitted when it was last looked at
     Candidate* selected_ = nullptr;
     std::vector<std::function<void()>> listeners_;
     std::function<void()> before_choice_;
+    std::function<void(const std::string&)> on_gone_;
     std::vector<std::unique_ptr<Refresh>> refreshes_;
     Watch update_;
     bool has_changed_ = false;

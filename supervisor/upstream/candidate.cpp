@@ -1,6 +1,5 @@
 #include "supervisor/upstream/candidate.hpp"
 
-#include "supervisor/base/escape.hpp"
 #include "supervisor/base/unix_socket.hpp"
 
 #include <algorithm>
@@ -64,6 +63,8 @@ std::string_view name_of(Origin origin) {
         return "registered";
     case Origin::fallback:
         return "fallback";
+    case Origin::upstream:
+        return "upstream";
     }
     return {};
 }
@@ -77,19 +78,22 @@ Candidate::Candidate(EventLoop& loop, const ProbeSettings& settings, std::size_t
     , origin_(origin)
     , on_news_(std::move(on_news))
     , liveness_(settings)
-    , spare_(loop)
+    , room_(loop, most_upstreams)
     , prepare_spare_(loop.on_demand([this] { prepare_spare(); }))
-    , most_upstreams_(most_upstreams)
     , id_(next_id())
-    , timer_(loop.timer([this] { on_timer(); })) {}
+    , timer_(loop.timer([this] { on_timer(); }))
+    , naming_(file_.path, {}, origin == Origin::forwarded) {}
 
 Candidate::Candidate(EventLoop& loop, const ProbeSettings& settings, std::size_t most_upstreams,
-                     const std::string& name, Fallback fallback, std::function<void()> on_news)
+                     const std::string& name, RoutedAgent routed, std::function<void()> on_news)
     : Candidate(loop, settings, most_upstreams,
-                SocketFile{name, name, std::chrono::system_clock::now()}, Origin::fallback,
+                SocketFile{name, name, std::chrono::system_clock::now()}, routed.origin,
                 std::move(on_news)) {
-    fallback_ = std::move(fallback);
-    is_resting_ = fallback_.is_on_demand;
+    routed_ = std::move(routed);
+    naming_ = Naming(name, routed_.label, false);
+    is_resting_ = routed_.is_on_demand;
+    knows_query_ = !routed_.is_far_side_apart;
+    limit_upstreams(most_upstreams);
 }
 
 void Candidate::start() {
@@ -99,6 +103,21 @@ void Candidate::start() {
     identities_wanted_ = true;
     redial_delay_ = first_redial;
     dial();
+}
+
+void Candidate::renew(SocketFile file) {
+    if (file_.is_same(file) || state() == AgentState::live)
+        return;
+    file_ = std::move(file);
+    if (sentinel_)
+        sentinel_->close();
+    room_.drop_spare();
+    question_ = Question::none;
+    identities_.clear();
+    liveness_.forget();
+    reason_.clear();
+    start();
+    on_news_();
 }
 
 void Candidate::apply(const ProbeSettings& settings) {
@@ -127,7 +146,7 @@ void Candidate::wake() {
 }
 
 Result<AgentConnection> Candidate::reach() {
-    return fallback_.route ? fallback_.route->connect() : dial_agent(socket_);
+    return routed_.route ? routed_.route->connect() : dial_agent(socket_);
 }
 
 void Candidate::dial() {
@@ -140,7 +159,7 @@ void Candidate::dial() {
 }
 
 void Candidate::begin(AgentConnection connection) {
-    if (pid_ != connection.pid)
+    if (pid() != connection.pid)
         watch_listener(connection.pid);
     begun_ = Clock::now();
     redial_delay_ = first_redial;
@@ -157,7 +176,7 @@ void Candidate::begin(AgentConnection connection) {
 }
 
 void Candidate::watch_listener(pid_t pid) {
-    pid_ = pid;
+    naming_.found(pid);
     listener_ended_ = {};
     listener_.reset();
     login_watch_.reset();
@@ -184,7 +203,7 @@ void Candidate::on_listener_end() {
 /// once: either the agent ends now, or ssh is kept for further logins.
 void Candidate::on_login_over() {
     sentinel_->close();
-    spare_.drop();
+    room_.drop_spare();
     question_ = Question::none;
     liveness_.withdrawn();
     login_is_over_ = true;
@@ -205,7 +224,7 @@ void Candidate::dial_failed(const Error& error) {
         const bool has_listened = liveness_.last_answer().has_value();
         const bool may_listen_soon = error.code == ECONNREFUSED && !has_listened && is_young(file_);
         // Only somebody's word makes a path worth watching on which nobody listens.
-        is_gone_ = !may_listen_soon && origin_ != Origin::fallback &&
+        is_gone_ = !may_listen_soon && !routed_.route &&
                    (origin_ != Origin::registered || !exists(socket_));
         die(error.message);
         if (may_listen_soon)
@@ -230,12 +249,28 @@ Candidate::Question Candidate::next_question() const {
                                                                       : Question::query;
 }
 
+std::string Candidate::frame_of(Question question) const {
+    switch (question) {
+    case Question::none:
+        break;
+    case Question::identities:
+        return request_identities_frame();
+    case Question::query:
+        return query_frame();
+    case Question::origin:
+        return origin_check_->question(id_);
+    }
+    return {};
+}
+
 void Candidate::send(Question question) {
     question_ = question;
     if (question == Question::identities)
         identities_wanted_ = false;
+    if (origin_check_ != nullptr && question != Question::origin)
+        requests_before_ = origin_check_->requests();
     liveness_.asked(Clock::now());
-    sentinel_->send(question == Question::query ? query_frame() : request_identities_frame());
+    sentinel_->send(frame_of(question));
     schedule();
 }
 
@@ -262,9 +297,21 @@ void Candidate::on_answer(const Message& answer) {
     }
     answered_here_ = true;
     reason_.clear();
+    if (question == Question::identities && !take_identities(answer)) {
+        die("its list of identities is malformed");
+        on_news_();
+        return;
+    }
+    if (question != Question::origin && may_lead_back()) {
+        send(Question::origin);
+        return;
+    }
+    is_origin_known_ = true;
+    if (origin_ == Origin::upstream && has_died_)
+        file_.born = std::chrono::system_clock::now();
+    has_died_ = false;
+    next_pause_ = first_pause;
     liveness_.answered(Clock::now());
-    if (question == Question::identities)
-        take_identities(answer);
     if (identities_wanted_)
         ask();
     else if (login_watch_ && !login_watch_->follow())
@@ -275,16 +322,30 @@ void Candidate::on_answer(const Message& answer) {
     on_news_();
 }
 
-void Candidate::take_identities(const Message& answer) {
+/// A client's request came while it was asked: that may have been our own question.
+bool Candidate::may_lead_back() const {
+    return origin_check_ != nullptr && !is_origin_known_ &&
+           origin_check_->requests() != requests_before_;
+}
+
+void Candidate::found_leading_back() {
+    if (question_ != Question::origin)
+        return;
+    die("it leads back to livesock: the ssh -A behind it has our own socket as its agent");
+    on_news_();
+}
+
+/// Whether the answer is one.
+bool Candidate::take_identities(const Message& answer) {
     identities_.clear();
     // A failure is a complete answer too: some agents say so while they are locked.
     if (answer.type() == MessageType::failure)
-        return;
+        return true;
     listed_ = answer.contents();
-    if (std::optional<std::vector<Identity>> parsed = parse_identities(answer))
+    std::optional<std::vector<Identity>> parsed = parse_identities(answer);
+    if (parsed)
         identities_ = std::move(*parsed);
-    else
-        die("its list of identities is malformed");
+    return parsed.has_value();
 }
 
 void Candidate::on_end(MessageStream::End end) {
@@ -292,8 +353,8 @@ void Candidate::on_end(MessageStream::End end) {
     sentinel_->close();
     if (end == MessageStream::End::malformed)
         die("it does not speak the agent protocol");
-    else if (!answered_here_ && question_ != Question::query)
-        die("it closes connections without an answer");
+    else if (!answered_here_ && (question_ != Question::query || !trouble().empty()))
+        die(why_unanswered());
     else
         redial();
     tell_change_from(before);
@@ -345,16 +406,31 @@ Duration Candidate::until_next_question() const {
 void Candidate::die(std::string reason) {
     reason_ = std::move(reason);
     liveness_.died();
+    has_died_ = true;
     identities_.clear();
     question_ = Question::none;
     identities_wanted_ = true;
     if (sentinel_)
         sentinel_->close();
-    spare_.drop();
+    room_.drop_spare();
     if (is_gone_)
         timer_.pause();
     else
-        redial_after(settings_.interval);
+        redial_after(pause_after_death());
+}
+
+/// Nobody tells us when an upstream is back, as the file system does of a socket.
+Duration Candidate::pause_after_death() {
+    if (origin_ != Origin::upstream)
+        return settings_.interval;
+    const Duration pause = next_pause_;
+    next_pause_ = std::min<Duration>(next_pause_ * 2, last_pause);
+    return pause;
+}
+
+std::string Candidate::why_unanswered() const {
+    const std::string known = trouble();
+    return known.empty() ? "it closes connections without an answer" : known;
 }
 
 void Candidate::tell_change_from(AgentState before) {
@@ -362,24 +438,30 @@ void Candidate::tell_change_from(AgentState before) {
         return;
     // A channel through which nobody answers is nobody's head start.
     if (state() != AgentState::live)
-        spare_.drop();
+        room_.drop_spare();
     on_news_();
+}
+
+Candidate::News Candidate::take_news() {
+    // An agent that is asked again and again while it is dead is new in between.
+    const bool is_told = state() == AgentState::dead && told_reason_ == reason_;
+    if (state() == AgentState::dead || state() == AgentState::live)
+        told_reason_ = reason_;
+    return {std::exchange(told_state_, state()), std::exchange(login_is_over_, false), is_told};
 }
 
 Result<Candidate::Upstream> Candidate::connect() {
     if (!has_room())
         return Error{fmt::format("all {} connections to it are in use (proxy.max_upstreams)",
-                                 most_upstreams_ - 1),
+                                 room_.most_upstreams()),
                      EBUSY};
-    if (spare_) {
-        ++upstreams_;
-        return Upstream{spare_.take(), true};
-    }
+    if (UniqueFd spare = room_.take_spare())
+        return Upstream{std::move(spare), true};
     Result<AgentConnection> connection = reach();
     if (connection) {
         if (login_watch_)
             login_watch_->follow();
-        ++upstreams_;
+        room_.opened();
         return Upstream{std::move(connection->fd), false};
     }
     // The sentinel would hear of it too; who asks first acts first.
@@ -390,22 +472,20 @@ Result<Candidate::Upstream> Candidate::connect() {
 }
 
 void Candidate::disconnected() {
-    --upstreams_;
+    room_.closed();
     // The last one may have used up the room for it.
     if (wants_spare())
         prepare_spare_.trigger();
 }
 
 void Candidate::request_ended() {
-    --requests_;
+    room_.request_ended();
     if (wants_spare())
         prepare_spare_.trigger();
 }
 
 void Candidate::limit_upstreams(std::size_t most) {
-    most_upstreams_ = most;
-    if (upstreams_ + 1 >= most)
-        spare_.drop();
+    room_.limit(routed_.route ? std::min(most, routed_.route->most_connections()) : most);
 }
 
 /// Only where opening a connection takes the network's time, and where its end is noticed. And not
@@ -413,8 +493,9 @@ void Candidate::limit_upstreams(std::size_t most) {
 /// and does nothing else, the user's terminal included, before the agent has answered that. While
 /// it waits for a touch it does not.
 bool Candidate::wants_spare() const {
-    return login_watch_ != nullptr && login_watch_->is_following() && state() == AgentState::live &&
-           requests_ == 0 && !liveness_.is_asked() && !spare_ && has_room();
+    const bool end_is_noticed = login_watch_ != nullptr && login_watch_->is_following();
+    return (end_is_noticed || routed_.keeps_spare) && state() == AgentState::live &&
+           !liveness_.is_asked() && room_.wants_spare();
 }
 
 void Candidate::prepare_spare() {
@@ -422,7 +503,7 @@ void Candidate::prepare_spare() {
         return;
     // Whatever is wrong with the agent, who needs it will find out.
     if (Result<AgentConnection> connection = reach())
-        spare_.keep(std::move(connection->fd));
+        room_.keep(std::move(connection->fd));
 }
 
 void Candidate::sign_ended() {
@@ -434,24 +515,6 @@ void Candidate::sign_ended() {
 bool Candidate::offers(std::string_view blob) const {
     return std::any_of(identities_.begin(), identities_.end(),
                        [&](const Identity& identity) { return identity.blob == blob; });
-}
-
-const std::optional<Login>& Candidate::login() const {
-    if (!login_ && origin_ == Origin::forwarded && pid_ != 0)
-        login_ = login_of(pid_);
-    return login_;
-}
-
-std::string Candidate::label() const {
-    if (!fallback_.label.empty())
-        return fallback_.label;
-    if (const std::optional<Login>& from = login())
-        return from->tty.empty() ? from->client_address
-                                 : fmt::format("{} on {}", from->client_address, from->tty);
-    const std::string program = pid_ == 0 ? std::string() : program_of(pid_);
-    if (program.empty())
-        return escaped(file_.path);
-    return fmt::format("{} (pid {})", program, pid_);
 }
 
 } // namespace livesock

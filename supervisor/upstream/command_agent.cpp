@@ -1,5 +1,6 @@
 #include "supervisor/upstream/command_agent.hpp"
 
+#include "supervisor/base/escape.hpp"
 #include "supervisor/base/log.hpp"
 #include "supervisor/base/unix_socket.hpp"
 
@@ -40,6 +41,11 @@ Result<Ends> make_output_pipe() {
 }
 
 } // namespace
+
+std::string program_name(const std::vector<std::string>& command) {
+    const std::string& path = command.front();
+    return escaped(path.substr(path.rfind('/') + 1), 64);
+}
 
 CommandAgent::CommandAgent(EventLoop& loop, Children& children, std::vector<std::string> command,
                            std::string name)

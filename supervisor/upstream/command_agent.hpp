@@ -14,6 +14,9 @@ namespace livesock {
 /// So many processes of one command run at once; further connections wait until one has ended.
 inline constexpr std::size_t most_command_processes = 64;
 
+/// What to call the program of `command`: the last part of its path, made safe to show.
+[[nodiscard]] std::string program_name(const std::vector<std::string>& command);
+
 /// Starts the command once for every connection. Its process group is ended when the connection is
 /// closed, and the connection is closed when the process has ended. What it prints on its standard
 /// error is logged.

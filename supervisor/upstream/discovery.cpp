@@ -4,6 +4,7 @@
 #include "supervisor/base/log.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <memory>
 
 #include <dirent.h>
@@ -89,6 +90,20 @@ bool Discovery::covers(std::string_view path) const {
                        [&](const Rule& rule) { return rule.pattern.matches_path(path); });
 }
 
+void Discovery::look_again(const std::string& path) {
+    for (std::size_t i = 0; i < rules_.size(); ++i) {
+        const Rule& rule = rules_[i];
+        if (!rule.one_per_directory || !rule.pattern.matches_path(path))
+            continue;
+        const Place place{i, rule.pattern.size() - 1, path.substr(0, path.rfind('/')), false};
+        // What the wildcard found may have gone, and somebody else's be in its place.
+        if (!is_private_directory(place.path))
+            continue;
+        watch(place);
+        scan(place);
+    }
+}
+
 void Discovery::rescan() {
     for (std::size_t rule = 0; rule < rules_.size(); ++rule)
         anchor(rule);
@@ -128,8 +143,8 @@ void Discovery::scan_next() {
     const Place place = std::move(unscanned_.front());
     unscanned_.pop_front();
     const Rule& rule = rules_[place.rule];
-    // A directory that has its one socket needs no watch. One that has not is watched first and
-    // then looked into again: the socket may have come in between.
+    // A directory that has its one socket needs no watch while somebody listens there. One that has
+    // not is watched first and then looked into again: the socket may have come in between.
     if (rule.one_per_directory && rule.pattern.is_last(place.level) && scan(place))
         return;
     watch(place);
@@ -154,7 +169,12 @@ bool Discovery::scan(const Place& place) {
 void Discovery::watch(const Place& place) {
     const Result<int> number = inotify_.add(place.path);
     if (!number) {
-        if (is_directory(place.path) && !std::exchange(warned_, true))
+        // A directory that a wildcard found and that is closed to us is no place for an agent of
+        // ours.
+        const int code = number.error().code;
+        const bool is_trouble =
+            code == ENOSPC || code == ENOMEM || (code == EACCES && place.is_anchor);
+        if (is_trouble && !std::exchange(warned_, true))
             log::warning("{}; new agents there are not noticed (see fs.inotify.max_user_watches)",
                          number.error().message);
         return;

@@ -32,6 +32,10 @@ class Discovery {
     /// Whether all that there is has been handed over.
     bool is_settled() const { return found_.empty() && unscanned_.empty(); }
 
+    /// To be called when nobody listens at `path` any more, which was found: another may come
+    /// there.
+    void look_again(const std::string& path);
+
     /// Whether `path` is of those that are looked for.
     bool covers(std::string_view path) const;
 

@@ -3,14 +3,13 @@
 
 #include "supervisor/agent/message.hpp"
 #include "supervisor/base/clock.hpp"
+#include "supervisor/upstream/client_facts.hpp"
 #include "supervisor/upstream/liveness.hpp"
 
 #include <chrono>
 #include <deque>
 #include <string>
 #include <vector>
-
-#include <sys/types.h>
 
 namespace livesock {
 
@@ -27,9 +26,8 @@ struct Attempt {
 struct FailedRequest {
     RequestKind kind = RequestKind::other;
     std::chrono::system_clock::time_point at;
-    pid_t pid = 0;       ///< of the client; 0 if it is not known
-    std::string program; ///< that it ran then, escaped; empty if it had ended
-    std::string cause;   ///< a sentence
+    ClientFacts client; ///< as it was then
+    std::string cause;  ///< a sentence
     Duration waited{};
     std::vector<Attempt> attempts; ///< none where no agent could be asked
 };

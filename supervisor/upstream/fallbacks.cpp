@@ -1,6 +1,5 @@
 #include "supervisor/upstream/fallbacks.hpp"
 
-#include "supervisor/base/escape.hpp"
 #include "supervisor/upstream/command_agent.hpp"
 #include "supervisor/upstream/local_keys.hpp"
 
@@ -19,11 +18,6 @@ constexpr auto first_pause = 100ms;
 
 /// How long a fallback that is being asked holds up the one after it.
 constexpr auto next_pause = 400ms;
-
-std::string program_name(const std::vector<std::string>& command) {
-    const std::string& path = command.front();
-    return escaped(path.substr(path.rfind('/') + 1), 64);
-}
 
 } // namespace
 
@@ -69,7 +63,7 @@ void Fallbacks::add(const FallbackSettings& settings, std::size_t tier) {
         return agent.tier() == 0 && is_same_file(agent.path(), settings.socket);
     });
     const std::string name = name_of(settings);
-    agents_.add_fallback(name, make(settings, name, tier));
+    agents_.add_routed(name, make(settings, name, tier));
     known_.push_back({settings, name});
 }
 
@@ -86,8 +80,8 @@ std::string Fallbacks::name_of(const FallbackSettings& settings) const {
     return unique;
 }
 
-Fallback Fallbacks::make(const FallbackSettings& settings, const std::string& name,
-                         std::size_t tier) {
+RoutedAgent Fallbacks::make(const FallbackSettings& settings, const std::string& name,
+                            std::size_t tier) {
     if (!settings.socket.empty())
         return {.route = std::make_unique<SocketRoute>(settings.socket, agents_.own_sockets()),
                 .tier = tier,

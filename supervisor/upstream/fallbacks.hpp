@@ -32,7 +32,7 @@ class Fallbacks {
     void forget_all_but(const std::vector<FallbackSettings>& settings);
     void add(const FallbackSettings& settings, std::size_t tier);
     std::string name_of(const FallbackSettings& settings) const;
-    Fallback make(const FallbackSettings& settings, const std::string& name, std::size_t tier);
+    RoutedAgent make(const FallbackSettings& settings, const std::string& name, std::size_t tier);
     void on_agents_changed();
     Candidate* next_to_wake() const;
     bool is_one_asked_before(const Candidate& next) const;

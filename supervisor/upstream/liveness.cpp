@@ -1,6 +1,7 @@
 #include "supervisor/upstream/liveness.hpp"
 
 #include <algorithm>
+#include <cassert>
 
 namespace livesock {
 
@@ -29,7 +30,9 @@ void Liveness::asked(TimePoint now) {
 
 void Liveness::answered(TimePoint now) {
     if (asked_at_)
-        round_trip_ = now - *asked_at_;
+        round_trips_.push_back(now - *asked_at_);
+    if (round_trips_.size() > most_round_trips)
+        round_trips_.pop_front();
     asked_at_.reset();
     last_answer_ = now;
     state_ = AgentState::live;
@@ -42,7 +45,7 @@ void Liveness::died() {
 
 void Liveness::forget() {
     asked_at_.reset();
-    round_trip_.reset();
+    round_trips_.clear();
     last_answer_.reset();
     state_ = AgentState::fresh;
 }
@@ -52,9 +55,8 @@ void Liveness::sign_began() {
 }
 
 void Liveness::sign_ended(TimePoint now) {
-    // The request may have begun with a predecessor of the same path.
-    if (signs_ > 0)
-        --signs_;
+    assert(signs_ > 0);
+    --signs_;
     last_sign_end_ = now;
 }
 

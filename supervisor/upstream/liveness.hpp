@@ -4,6 +4,8 @@
 #include "supervisor/base/clock.hpp"
 #include "supervisor/upstream/settings.hpp"
 
+#include <cstddef>
+#include <deque>
 #include <optional>
 #include <string_view>
 
@@ -44,6 +46,7 @@ class Liveness {
 
     void sign_began();
     void sign_ended(TimePoint now);
+    bool is_signing() const { return signs_ > 0; }
 
     /// Lets silence until `now` take effect.
     void pass(TimePoint now);
@@ -54,7 +57,12 @@ class Liveness {
     AgentState state() const { return state_; }
     bool is_asked() const { return asked_at_.has_value(); }
     /// How long the last answer took.
-    std::optional<Duration> round_trip() const { return round_trip_; }
+    std::optional<Duration> round_trip() const {
+        return round_trips_.empty() ? std::nullopt : std::optional(round_trips_.back());
+    }
+    /// How long the last answers took, the oldest first.
+    const std::deque<Duration>& round_trips() const { return round_trips_; }
+    static constexpr std::size_t most_round_trips = 16;
     std::optional<TimePoint> last_answer() const { return last_answer_; }
 
   private:
@@ -65,7 +73,7 @@ class Liveness {
     std::optional<TimePoint> asked_at_;
     std::optional<TimePoint> last_answer_;
     std::optional<TimePoint> last_sign_end_;
-    std::optional<Duration> round_trip_;
+    std::deque<Duration> round_trips_;
     int signs_ = 0;
 };
 

@@ -25,15 +25,11 @@ constexpr std::string_view default_keys[] = {
 /// An agent that ends again and again is not started more often than this.
 constexpr auto between_starts = 10s;
 
-/// A file that takes ssh-add longer is left out: all must be done before we count as hung.
+/// A file that takes ssh-add longer is left out.
 constexpr auto longest_load = 3s;
 
 /// Of what ssh-add prints, as much is looked at; it must fit a pipe, which nobody reads meanwhile.
 constexpr std::size_t most_output = 4096;
-
-UniqueFd open_null() {
-    return UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC));
-}
 
 /// Nothing may ask the user: he did not call us.
 std::vector<std::string> environment_without_prompts() {
@@ -81,8 +77,19 @@ Result<AgentConnection> LocalKeys::connect() {
     if (phase_ == Phase::none)
         if (Result<void> started = start_agent(); !started)
             return started.error();
-    if (phase_ == Phase::ready)
-        return dial_agent(socket_);
+    if (phase_ == Phase::ready) {
+        Result<AgentConnection> connection = dial_agent(socket_);
+        if (connection || connection.error().code != ENOENT)
+            return connection;
+        // Its name was deleted, with the runtime directory perhaps: nobody reaches it any more.
+        why_none_ = fmt::format("the socket of the private ssh-agent, '{}', was deleted",
+                                escaped(socket_));
+        log::warning("{}: it is started anew", why_none_);
+        children_.kill(std::exchange(agent_, 0));
+        phase_ = Phase::none;
+        if (Result<void> started = start_agent(); !started)
+            return started.error();
+    }
     if (phase_ == Phase::starting && dial_agent(socket_)) {
         phase_ = Phase::loading;
         find_keys();
@@ -97,15 +104,9 @@ Result<void> LocalKeys::start_agent() {
     if (started_ && Clock::now() - *started_ < between_starts)
         return Error{why_none_, ECONNREFUSED};
     started_ = Clock::now();
-    const UniqueFd null = open_null();
-    if (!null)
-        return system_error("cannot open '/dev/null'", errno);
     ::unlink(socket_.c_str());
     const Result<pid_t> pid = children_.start({.words = {"ssh-agent", "-D", "-a", socket_},
                                                .environment = environment_without_prompts(),
-                                               .input = null.get(),
-                                               .output = null.get(),
-                                               .error = null.get(),
                                                .death_signal = SIGKILL},
                                               [this](int status) { on_agent_end(status); });
     if (!pid) {
@@ -148,9 +149,8 @@ void LocalKeys::load_next() {
 }
 
 Result<void> LocalKeys::start_adding() {
-    const UniqueFd null = open_null();
     int ends[2];
-    if (!null || ::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+    if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
         return system_error("cannot make a pipe", errno);
     output_.reset(ends[0]);
     const UniqueFd writing_end(ends[1]);
@@ -158,8 +158,6 @@ Result<void> LocalKeys::start_adding() {
     environment.push_back("SSH_AUTH_SOCK=" + socket_);
     const Result<pid_t> pid = children_.start({.words = {"ssh-add", unloaded_.front()},
                                                .environment = std::move(environment),
-                                               .input = null.get(),
-                                               .output = null.get(),
                                                .error = writing_end.get(),
                                                .death_signal = SIGKILL},
                                               [this](int status) { on_added(status); });

@@ -1,11 +1,12 @@
 #include "supervisor/upstream/login.hpp"
 
 #include "supervisor/base/escape.hpp"
+#include "supervisor/base/file.hpp"
+#include "supervisor/base/process_files.hpp"
 
 #include <charconv>
 #include <string_view>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,15 +18,9 @@ namespace {
 constexpr std::size_t most_bytes = 64 * 1024;
 constexpr std::size_t most_children = 64;
 
-/// The first most_bytes bytes of the file at `path`, empty if it cannot be read.
+/// Empty if it cannot be read.
 std::string read_file(const std::string& path) {
-    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    std::string text;
-    char buffer[4096];
-    ssize_t count = 0;
-    while (text.size() < most_bytes && fd && (count = ::read(fd.get(), buffer, sizeof buffer)) > 0)
-        text.append(buffer, static_cast<std::size_t>(count));
-    return text;
+    return read_beginning(path, most_bytes).value_or(std::string());
 }
 
 /// What stands before the first `separator` in `text`, which is shortened by it.
@@ -47,19 +42,15 @@ std::optional<int> parse_number(std::string_view text) {
 } // namespace
 
 std::optional<Login> parse_login(std::string_view environ_bytes) {
-    constexpr std::string_view connection = "SSH_CONNECTION=";
-    constexpr std::string_view terminal = "SSH_TTY=/dev/";
     Login login;
-    while (!environ_bytes.empty()) {
-        std::string_view variable = cut(environ_bytes, '\0');
-        if (variable.starts_with(connection)) {
-            variable.remove_prefix(connection.size());
-            login.client_address = escaped(cut(variable, ' '), 64);
-            login.client_port = parse_number(cut(variable, ' ')).value_or(0);
-        } else if (variable.starts_with(terminal)) {
-            login.tty = escaped(variable.substr(terminal.size()), 64);
-        }
-    }
+    std::string_view connection =
+        variable_in(environ_bytes, "SSH_CONNECTION").value_or(std::string_view());
+    login.client_address = escaped(cut(connection, ' '), 64);
+    login.client_port = parse_number(cut(connection, ' ')).value_or(0);
+    constexpr std::string_view devices = "/dev/";
+    if (const auto terminal = variable_in(environ_bytes, "SSH_TTY");
+        terminal && terminal->starts_with(devices))
+        login.tty = escaped(terminal->substr(devices.size()), 64);
     if (login.client_address.empty())
         return std::nullopt;
     return login;

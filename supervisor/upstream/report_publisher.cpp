@@ -43,7 +43,7 @@ void ReportPublisher::release() {
 }
 
 void ReportPublisher::restore() {
-    if (is_held_ || !published_ || target_of(link_) == published_)
+    if (is_held_ || target_of(link_) == wanted_)
         return;
     published_.reset();
     const std::optional<std::string> wanted = wanted_;

@@ -3,6 +3,7 @@
 
 #include "supervisor/upstream/socket_file.hpp"
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,13 @@ class Route {
 
     /// The socket that other processes can connect to as well; empty if there is none.
     virtual const std::string& socket() const = 0;
+
+    /// Why the last connection came to nothing, and what to do; empty if it did not, or nobody
+    /// knows.
+    virtual std::string trouble() const { return {}; }
+
+    /// How many connections it can have at once.
+    virtual std::size_t most_connections() const { return std::numeric_limits<std::size_t>::max(); }
 };
 
 /// The agent at a path that the user has named, and that may come and go.

@@ -16,9 +16,14 @@ auto preference(const AgentView& agent) {
     return std::make_tuple(agent.is_pinned, -static_cast<std::ptrdiff_t>(agent.tier));
 }
 
+/// One that the user has pinned may take the time for his touch.
+bool counts_as_live(const AgentView& agent) {
+    return agent.state == AgentState::live || (agent.is_pinned && agent.is_signing);
+}
+
 auto rank(const AgentView& agent) {
-    return std::make_tuple(agent.state == AgentState::live, preference(agent), agent.has_keys,
-                           agent.born);
+    return std::make_tuple(counts_as_live(agent), preference(agent), agent.has_keys,
+                           agent.is_preferred, agent.born);
 }
 
 } // namespace

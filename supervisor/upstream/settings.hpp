@@ -3,8 +3,12 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 namespace livesock {
 
@@ -30,7 +34,8 @@ inline constexpr std::size_t default_most_upstreams = 1024;
 
 /// How one of several live agents is chosen where none is pinned.
 enum class SelectionPolicy {
-    newest, ///< the latest login; agents with keys before those without
+    newest,        ///< the latest login; agents with keys before those without
+    active_client, ///< that of the tmux client which typed last where the request comes from
 };
 
 /// How many agents serve at once.
@@ -54,6 +59,22 @@ struct FallbackSettings {
 
     bool operator==(const FallbackSettings&) const = default;
 };
+
+/// An agent that the user has, and that is reached in one of these ways. Exactly one is given.
+struct UpstreamSettings {
+    std::string tcp;                     ///< "ADDR:PORT", see tcp_endpoint()
+    std::string vsock;                   ///< "CID:PORT", see vsock_endpoint()
+    std::vector<std::string> command;    ///< speaks the protocol on its standard input and output
+    std::string bus;                     ///< where its requests are posted to: an http URL
+    std::string token_file;              ///< what both ends know; empty: no token
+    std::string status_file = {};        ///< with a bus: see StatusFile; empty: none
+    std::vector<uid_t> server_uids = {}; ///< whose the bus may be on this machine, too
+
+    bool operator==(const UpstreamSettings&) const = default;
+};
+
+/// What the user calls machines and agents, by the address of a client or the path of a socket.
+using Labels = std::map<std::string, std::string, std::less<>>;
 
 /// Which paths of agents get a stand-in.
 enum class StandInMode {

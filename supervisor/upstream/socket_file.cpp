@@ -4,6 +4,7 @@
 #include "supervisor/base/peer.hpp"
 #include "supervisor/base/unix_socket.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
@@ -51,7 +52,8 @@ Result<SocketFile> check_socket(const std::string& path) {
     // A file time from the future, left by a clock that was wrong, would be the newest for ever.
     const auto made = system_clock::time_point(since_epoch);
     return SocketFile{path, resolved,
-                      made > system_clock::now() ? system_clock::time_point() : made};
+                      made > system_clock::now() ? system_clock::time_point() : made, status.st_dev,
+                      status.st_ino};
 }
 
 bool is_same_file(const std::string& a, const std::string& b) {
@@ -59,6 +61,11 @@ bool is_same_file(const std::string& a, const std::string& b) {
     struct stat second {};
     return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 &&
            first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+bool leads_to_any(const std::string& path, std::span<const std::string> files) {
+    return std::any_of(files.begin(), files.end(),
+                       [&](const std::string& file) { return is_same_file(path, file); });
 }
 
 Result<AgentConnection> dial_agent(const std::string& path) {

@@ -5,6 +5,7 @@
 #include "supervisor/base/unique_fd.hpp"
 
 #include <chrono>
+#include <span>
 #include <string>
 
 #include <sys/types.h>
@@ -16,6 +17,14 @@ struct SocketFile {
     std::string name; ///< as it was found
     std::string path; ///< absolute, without symlinks
     std::chrono::system_clock::time_point born;
+    dev_t device = 0;
+    ino_t inode = 0;
+
+    /// Whether `other` is this very socket, and not one that was made in its place. A number may be
+    /// used again; renaming changes none of these.
+    bool is_same(const SocketFile& other) const {
+        return device == other.device && inode == other.inode && born == other.born;
+    }
 };
 
 /// Follows symlinks to the socket behind `path` and checks that it belongs to this user and lies in
@@ -25,6 +34,9 @@ struct SocketFile {
 
 /// Whether both paths lead to one and the same existing file.
 [[nodiscard]] bool is_same_file(const std::string& a, const std::string& b);
+
+/// Whether `path` leads to one of `files`.
+[[nodiscard]] bool leads_to_any(const std::string& path, std::span<const std::string> files);
 
 /// A connection to an agent, and the process that listens there.
 struct AgentConnection {

@@ -1,6 +1,7 @@
 #include "supervisor/upstream/socket_users.hpp"
 
-#include "supervisor/base/unique_fd.hpp"
+#include "supervisor/base/file.hpp"
+#include "supervisor/base/process_files.hpp"
 #include "supervisor/upstream/login.hpp"
 #include "supervisor/upstream/socket_file.hpp"
 
@@ -9,7 +10,6 @@
 #include <cstdlib>
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,28 +27,11 @@ constexpr auto shortest_pause = 1s;
 constexpr std::size_t most_environment = 256 * 1024;
 constexpr std::size_t most_paths = 1024;
 
-std::string read_environment(const std::string& process) {
-    const UniqueFd fd(::open((process + "/environ").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    std::string text;
-    char chunk[16 * 1024];
-    ssize_t count = 0;
-    while (fd && text.size() < most_environment &&
-           (count = ::read(fd.get(), chunk, sizeof chunk)) > 0)
-        text.append(chunk, static_cast<std::size_t>(count));
-    return text;
-}
-
-std::string link_text(const std::string& path) {
-    char text[64];
-    const ssize_t size = ::readlink(path.c_str(), text, sizeof text);
-    return size < 0 ? std::string() : std::string(text, static_cast<std::size_t>(size));
-}
-
 /// Whether what the process calls the directory of `path` is what we call so. A login's directory
 /// may have vanished: then the one above it says the same.
 bool sees_the_same(const std::string& process, const std::string& path) {
-    const std::string own = link_text("/proc/self/ns/mnt");
-    if (!own.empty() && own == link_text(process + "/ns/mnt"))
+    const std::string own = link_at("/proc/self/ns/mnt");
+    if (!own.empty() && own == link_at(process + "/ns/mnt"))
         return true;
     std::string directory = path;
     struct stat status {};
@@ -64,17 +47,6 @@ bool is_ours(const std::string& process) {
 }
 
 } // namespace
-
-std::string_view agent_socket_in(std::string_view environ_bytes) {
-    constexpr std::string_view wanted = "SSH_AUTH_SOCK=";
-    while (!environ_bytes.empty()) {
-        const std::size_t end = std::min(environ_bytes.find('\0'), environ_bytes.size());
-        if (environ_bytes.starts_with(wanted))
-            return environ_bytes.substr(wanted.size(), end - wanted.size());
-        environ_bytes.remove_prefix(std::min(end + 1, environ_bytes.size()));
-    }
-    return {};
-}
 
 struct SocketUsers::Directory {
     struct Closer {
@@ -140,8 +112,10 @@ void SocketUsers::look_at(const std::string& pid) {
     const std::string process = proc_ + '/' + pid;
     if (number == ::getpid() || !is_ours(process))
         return;
-    const std::string environment = read_environment(process);
-    const std::string_view path = agent_socket_in(environment);
+    const std::string variables =
+        read_beginning(process + "/environ", most_environment).value_or("");
+    const std::string_view path =
+        variable_in(variables, "SSH_AUTH_SOCK").value_or(std::string_view());
     if (path.empty() || !is_wanted_(path) || !sees_the_same(process, std::string(path)))
         return;
     if (found_.size() >= most_paths && found_.find(path) == found_.end())

@@ -29,10 +29,6 @@ struct PathUsers {
 };
 using UsersByPath = std::map<std::string, PathUsers, std::less<>>;
 
-/// The value of SSH_AUTH_SOCK in `environ_bytes`, the contents of a /proc/PID/environ; empty if it
-/// has none.
-[[nodiscard]] std::string_view agent_socket_in(std::string_view environ_bytes);
-
 /// Reads /proc for the processes of this user, a few of them a turn of the loop. What a process
 /// has set since it began is not seen there (proc(5), environ), and processes that are gone, or not
 /// ours to read, are passed over. So is one that sees another directory at that path than we do (a

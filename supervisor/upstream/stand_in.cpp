@@ -1,12 +1,15 @@
 #include "supervisor/upstream/stand_in.hpp"
 
 #include "supervisor/base/escape.hpp"
+#include "supervisor/base/log.hpp"
 #include "supervisor/base/unix_socket.hpp"
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -18,25 +21,25 @@
 // one complete state to another, and all else that is ever there says by its name or by where it
 // leads that it is ours and what becomes of it (recover()):
 //
-//   NAME -> target, no NAME.hung             a stand-in for a dead agent
-//   NAME -> target, socket NAME.hung         one for a hung agent; the socket goes back to NAME
-//   socket NAME, NAME.hung -> target         before setting aside, after putting back: NAME.hung
-//   goes no NAME, socket NAME.hung                sshd has removed "its" socket at logout: goes or
-//   goes back .livesock-stand-in-* -> target           about to become a stand-in: goes
-//   /tmp/.livesock-stand-in-*/               a login's directory in the making or going: goes
+// clang-format off
+//   NAME -> target, no NAME.hung         a stand-in for a dead agent
+//   NAME -> target, socket NAME.hung     one for a hung agent; the socket goes back to NAME
+//   socket NAME, NAME.hung -> target     before setting aside, after putting back: NAME.hung goes
+//   no NAME, socket NAME.hung            sshd has removed "its" socket at logout: goes or goes back
+//   .livesock-stand-in-* -> target       about to become a stand-in: goes
+//   /tmp/.livesock-stand-in-*/           a login's directory in the making or going: goes
+// clang-format on
 
 namespace livesock {
 namespace {
 
 using Kind = DirectoryEntry::Kind;
 
-constexpr std::string_view temporary_prefix = ".livesock-stand-in-";
-
 /// A name that nobody in /tmp can have taken beforehand.
 std::string temporary_name() {
     std::uint64_t number = 0;
     ::randombytes_buf(&number, sizeof number);
-    return fmt::format("{}{:016x}", temporary_prefix, number);
+    return fmt::format("{}{:016x}", StandInFiles::temporary_prefix, number);
 }
 
 Error refused(const ForwardedPath& path, const std::string& why, int code = EPERM) {
@@ -58,10 +61,10 @@ bool same_file(const DirectoryEntry& a, const DirectoryEntry& b) {
     return a.device == b.device && a.inode == b.inode;
 }
 
-/// Most of what is in /tmp need not be looked at.
-bool may_be_ours(std::string_view name) {
-    return name.starts_with("agent.") || name.starts_with("s.") ||
-           name.starts_with("vscode-ssh-auth-") || name.starts_with(temporary_prefix);
+/// Where `path` leads: /tmp may be a symlink.
+std::string resolved(const std::string& path) {
+    char real[PATH_MAX];
+    return ::realpath(path.c_str(), real) == nullptr ? path : real;
 }
 
 std::string last_name(const std::string& path) {
@@ -72,10 +75,11 @@ std::string last_name(const std::string& path) {
 
 StandInFiles::StandInFiles(ForwardedPlaces places, std::string target)
     : places_(std::move(places))
-    , target_(std::move(target)) {}
+    , target_(std::move(target))
+    , tmp_(resolved(places_.tmp)) {}
 
 Result<StandInFiles::Made> StandInFiles::stand_in(const ForwardedPath& path) {
-    const Result<StandInDirectory> directory = StandInDirectory::open(path.kind, path.directory);
+    const Result<StandInDirectory> directory = open(path.kind, path.directory);
     if (!directory && directory.error().code == ENOENT && path.kind == PlaceKind::session)
         return make_session(path);
     if (!directory)
@@ -103,7 +107,7 @@ Result<StandInFiles::Made> StandInFiles::stand_in(const ForwardedPath& path) {
 
 /// A directory appears with its stand-in in it, or not at all.
 Result<StandInFiles::Made> StandInFiles::make_session(const ForwardedPath& path) {
-    const Result<StandInDirectory> tmp = StandInDirectory::open(PlaceKind::shared, places_.tmp);
+    const Result<StandInDirectory> tmp = StandInDirectory::open(PlaceKind::shared, tmp_);
     if (!tmp)
         return tmp.error();
     const std::string name = temporary_name();
@@ -150,7 +154,7 @@ Result<void> StandInFiles::set_aside(const ForwardedPath& path) {
     const std::string aside = aside_name(path);
     if (aside_path(path).size() > longest_socket_path)
         return refused(path, "is too long to be set aside under another name", ENAMETOOLONG);
-    const Result<StandInDirectory> directory = StandInDirectory::open(path.kind, path.directory);
+    const Result<StandInDirectory> directory = open(path.kind, path.directory);
     if (!directory)
         return directory.error();
     const DirectoryEntry socket = directory->look(path.name, target_);
@@ -169,8 +173,10 @@ Result<void> StandInFiles::set_aside(const ForwardedPath& path) {
     Result<void> done;
     if (!exchange())
         done = failed(path, "set aside", errno);
-    else if (!same_file(directory->look(aside, target_), socket) && exchange())
-        done = refused(path, "was replaced meanwhile: it is left alone");
+    else if (!same_file(directory->look(aside, target_), socket))
+        done = refused(path, exchange() ? "was replaced meanwhile: it is left alone"
+                                        : "was replaced meanwhile, and what is there now has been "
+                                          "renamed: see the name that ends in .hung");
     if (!done)
         unlink_ours(*directory, aside);
     return done;
@@ -178,7 +184,7 @@ Result<void> StandInFiles::set_aside(const ForwardedPath& path) {
 
 Result<void> StandInFiles::put_back(const ForwardedPath& path) {
     const std::string aside = aside_name(path);
-    const Result<StandInDirectory> directory = StandInDirectory::open(path.kind, path.directory);
+    const Result<StandInDirectory> directory = open(path.kind, path.directory);
     if (!directory)
         return directory.error();
     if (directory->look(aside, target_).kind != Kind::socket)
@@ -188,9 +194,18 @@ Result<void> StandInFiles::put_back(const ForwardedPath& path) {
         return refused(path,
                        fmt::format("is taken: its agent stays at '{}'", escaped(aside_path(path))),
                        EEXIST);
-    const unsigned how = present == Kind::missing ? RENAME_NOREPLACE : RENAME_EXCHANGE;
-    if (::renameat2(directory->fd(), aside.c_str(), directory->fd(), path.name.c_str(), how) != 0)
+    const auto renamed = [&](unsigned how) {
+        return ::renameat2(directory->fd(), aside.c_str(), directory->fd(), path.name.c_str(),
+                           how) == 0;
+    };
+    const bool is_exchanged = present == Kind::stand_in && renamed(RENAME_EXCHANGE);
+    // sshd may have removed the stand-in at that very moment.
+    if (!is_exchanged && (present == Kind::missing || errno == ENOENT)) {
+        if (!renamed(RENAME_NOREPLACE))
+            return failed(path, "give its agent back", errno == ENOENT ? EBUSY : errno);
+    } else if (!is_exchanged) {
         return failed(path, "give its agent back", errno);
+    }
     between_steps();
     unlink_ours(*directory, aside);
     return {};
@@ -198,7 +213,7 @@ Result<void> StandInFiles::put_back(const ForwardedPath& path) {
 
 bool StandInFiles::drop_dead_aside(const ForwardedPath& path) {
     const std::string aside = aside_name(path);
-    const Result<StandInDirectory> directory = StandInDirectory::open(path.kind, path.directory);
+    const Result<StandInDirectory> directory = open(path.kind, path.directory);
     if (!directory)
         return directory.error().code == ENOENT;
     if (directory->look(aside, target_).kind == Kind::socket) {
@@ -213,12 +228,12 @@ bool StandInFiles::drop_dead_aside(const ForwardedPath& path) {
 }
 
 bool StandInFiles::is_standing(const ForwardedPath& path) const {
-    const Result<StandInDirectory> directory = StandInDirectory::open(path.kind, path.directory);
+    const Result<StandInDirectory> directory = open(path.kind, path.directory);
     return directory && directory->look(path.name, target_).kind == Kind::stand_in;
 }
 
 void StandInFiles::remove(const ForwardedPath& path) {
-    const Result<StandInDirectory> directory = StandInDirectory::open(path.kind, path.directory);
+    const Result<StandInDirectory> directory = open(path.kind, path.directory);
     if (!directory || directory->look(path.name, target_).kind != Kind::stand_in)
         return;
     if (path.kind == PlaceKind::session && directory->names().size() == 1 &&
@@ -229,7 +244,7 @@ void StandInFiles::remove(const ForwardedPath& path) {
 
 /// The reverse of make_session(): the directory vanishes with what is in it.
 bool StandInFiles::remove_session(const StandInDirectory& directory, const ForwardedPath& path) {
-    const Result<StandInDirectory> tmp = StandInDirectory::open(PlaceKind::shared, places_.tmp);
+    const Result<StandInDirectory> tmp = StandInDirectory::open(PlaceKind::shared, tmp_);
     const std::string name = temporary_name();
     if (!tmp || ::renameat2(tmp->fd(), last_name(path.directory).c_str(), tmp->fd(), name.c_str(),
                             RENAME_NOREPLACE) != 0)
@@ -241,64 +256,8 @@ bool StandInFiles::remove_session(const StandInDirectory& directory, const Forwa
     return true;
 }
 
-void StandInFiles::clear_workshop(const StandInDirectory& tmp, const std::string& name) const {
-    if (const auto workshop = StandInDirectory::open(PlaceKind::session, places_.tmp + '/' + name))
-        for (const std::string& entry : workshop->names())
-            unlink_ours(*workshop, entry);
-    ::unlinkat(tmp.fd(), name.c_str(), AT_REMOVEDIR);
-}
-
-std::vector<ForwardedPath> StandInFiles::recover() {
-    std::vector<ForwardedPath> standing;
-    if (const auto tmp = StandInDirectory::open(PlaceKind::shared, places_.tmp)) {
-        for (const std::string& name : tmp->names()) {
-            if (name.starts_with(temporary_prefix))
-                clear_workshop(*tmp, name);
-            else if (name.starts_with("ssh-"))
-                recover_in(PlaceKind::session, places_.tmp + '/' + name, standing);
-        }
-        recover_in(PlaceKind::shared, places_.tmp, standing);
-    }
-    if (!places_.home.empty())
-        recover_in(PlaceKind::kept, places_.home + "/.ssh/agent", standing);
-    if (!places_.runtime.empty())
-        recover_in(PlaceKind::kept, places_.runtime, standing);
-    return standing;
-}
-
-void StandInFiles::recover_in(PlaceKind kind, const std::string& path,
-                              std::vector<ForwardedPath>& standing) {
-    const Result<StandInDirectory> directory = StandInDirectory::open(kind, path);
-    if (!directory)
-        return;
-    std::vector<std::string> names = directory->names();
-    std::erase_if(names, [](const std::string& name) { return !may_be_ours(name); });
-    bool has_removed = false;
-    for (const std::string& name : names) {
-        if (!name.ends_with(aside_suffix))
-            continue;
-        const Kind found = directory->look(name, target_).kind;
-        const auto whole = parse_forwarded(
-            places_, path + '/' + name.substr(0, name.size() - aside_suffix.size()));
-        if (found == Kind::stand_in)
-            unlink_ours(*directory, name);
-        else if (found == Kind::socket && whole && !drop_dead_aside(*whole))
-            static_cast<void>(put_back(*whole)); // refused: its name is another's now
-        has_removed = has_removed || found == Kind::stand_in;
-    }
-    for (const std::string& name : names) {
-        if (name.ends_with(aside_suffix) || directory->look(name, target_).kind != Kind::stand_in)
-            continue;
-        if (auto whole = parse_forwarded(places_, path + '/' + name))
-            standing.push_back(std::move(*whole));
-        else if (name.starts_with(temporary_prefix))
-            unlink_ours(*directory, name);
-        else
-            continue;
-        has_removed = true;
-    }
-    if (kind == PlaceKind::session && has_removed && directory->names().empty())
-        ::rmdir(path.c_str());
+Result<StandInDirectory> StandInFiles::open(PlaceKind kind, const std::string& path) const {
+    return StandInDirectory::open(kind, kind == PlaceKind::shared ? tmp_ : path);
 }
 
 } // namespace livesock

@@ -6,7 +6,9 @@
 #include "supervisor/upstream/stand_in_directory.hpp"
 
 #include <functional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace livesock {
@@ -19,6 +21,9 @@ namespace livesock {
 /// to do. Calls do not wait.
 class StandInFiles {
   public:
+    /// What names of ours that are not to stay begin with.
+    static constexpr std::string_view temporary_prefix = ".livesock-stand-in-";
+
     /// `target` is where every stand-in leads; symlinks that lead there are ours.
     StandInFiles(ForwardedPlaces places, std::string target);
 
@@ -51,8 +56,13 @@ class StandInFiles {
     void remove(const ForwardedPath& path);
 
     /// Puts right what a predecessor left, wherever it ended: sockets that were set aside have
-    /// their names again, what was half made is gone. Returns the stand-ins that are there.
-    std::vector<ForwardedPath> recover();
+    /// their names again, except for those of the paths in `hung`; what was half made is gone.
+    /// Returns the other stand-ins that are there.
+    std::vector<ForwardedPath> recover(const std::set<std::string>& hung = {});
+
+    /// The paths where a stand-in has the name of a socket that is set aside and at which somebody
+    /// listens.
+    std::vector<ForwardedPath> set_aside_now() const;
 
     /// The name, in the same directory, of a socket that is set aside.
     static std::string aside_name(const ForwardedPath& path) {
@@ -73,11 +83,18 @@ class StandInFiles {
     Result<void> link(const StandInDirectory& directory, const std::string& name) const;
     void unlink_ours(const StandInDirectory& directory, const std::string& name) const;
     bool remove_session(const StandInDirectory& directory, const ForwardedPath& path);
-    void recover_in(PlaceKind kind, const std::string& path, std::vector<ForwardedPath>& standing);
+    void for_each_directory(const std::function<void(PlaceKind, const std::string&)>& visit) const;
+    Result<StandInDirectory> open(PlaceKind kind, const std::string& path) const;
+    std::optional<ForwardedPath> path_of_aside(const std::string& directory,
+                                               std::string_view name) const;
+    void adopt(const StandInDirectory& directory, const ForwardedPath& path);
+    void recover_in(const StandInDirectory& directory, PlaceKind kind, const std::string& path,
+                    const std::set<std::string>& hung, std::vector<ForwardedPath>& standing);
     void clear_workshop(const StandInDirectory& tmp, const std::string& name) const;
 
     ForwardedPlaces places_;
     std::string target_;
+    std::string tmp_; // places_.tmp without symlinks
 };
 
 } // namespace livesock

@@ -76,9 +76,10 @@ DirectoryEntry StandInDirectory::look(const std::string& name, const std::string
     using Kind = DirectoryEntry::Kind;
     struct stat status {};
     if (::fstatat(fd(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? DirectoryEntry{} : DirectoryEntry{Kind::other, "not to be seen"};
-    const auto is = [&](Kind kind, std::string what = {}) {
-        return DirectoryEntry{kind, std::move(what), status.st_dev, status.st_ino};
+        return errno == ENOENT ? DirectoryEntry{}
+                               : DirectoryEntry{.kind = Kind::other, .what = "not to be seen"};
+    const auto is = [&](Kind kind, std::string what = {}, std::string link = {}) {
+        return DirectoryEntry{kind, std::move(what), std::move(link), status.st_dev, status.st_ino};
     };
     if (status.st_uid != ::geteuid())
         return is(Kind::other, fmt::format("uid {}'s", status.st_uid));
@@ -86,13 +87,15 @@ DirectoryEntry StandInDirectory::look(const std::string& name, const std::string
         return is(Kind::socket);
     if (!S_ISLNK(status.st_mode))
         return is(Kind::other, "no socket");
-    if (link_text(fd(), name) == target)
+    std::string link = link_text(fd(), name);
+    if (link == target)
         return is(Kind::stand_in);
-    return is(Kind::other, "a symlink that leads elsewhere");
+    return is(Kind::other, "a symlink that leads elsewhere", std::move(link));
 }
 
 Listener StandInDirectory::dial(const std::string& name) const {
-    // The only way to connect relative to a directory; and it is short enough for every name.
+    // The only way to connect relative to a directory. Of a name that is too long for it, nothing
+    // is known.
     const Result<UniqueFd> dialled = livesock::dial(fmt::format("/proc/self/fd/{}/{}", fd(), name));
     if (!dialled) {
         const int code = dialled.error().code;

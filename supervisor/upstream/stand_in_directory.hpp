@@ -22,7 +22,8 @@ struct DirectoryEntry {
         other,    ///< anything else: not to be touched
     };
     Kind kind = Kind::missing;
-    std::string what; ///< in words, for `other`: "a symlink that leads elsewhere"
+    std::string what = {}; ///< in words, for `other`: "a symlink that leads elsewhere"
+    std::string link = {}; ///< where that symlink, this user's own, leads
     dev_t device = 0;
     ino_t inode = 0;
 };

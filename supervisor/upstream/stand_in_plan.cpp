@@ -6,7 +6,9 @@ namespace {
 StandInStep step_where_hung(StandInMode mode, const PathView& path) {
     if (!path.agent || *path.agent == AgentState::dead)
         return StandInStep::bury;
-    if (mode != StandInMode::hung || !path.is_referred || *path.agent != AgentState::hung)
+    // One that has just been asked anew, by a successor of ours, has not answered yet.
+    const bool may_hang = *path.agent == AgentState::hung || *path.agent == AgentState::fresh;
+    if (mode != StandInMode::hung || !path.is_referred || !may_hang)
         return StandInStep::put_back;
     return StandInStep::none;
 }

@@ -14,7 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 using Outcome = HealOutcome::Result;
 
-/// Whether anybody still needs the stand-ins is looked at this often.
+/// Who needs a stand-in, and whether anybody still does, is looked at this often.
 constexpr auto look_again_after = 5min;
 
 /// A process that executes another program has no environment for a moment: one scan that does not
@@ -68,7 +68,26 @@ StandIns::StandIns(EventLoop& loop, AgentPool& agents, StandInFiles files, Stand
 }
 
 void StandIns::start() {
-    for (ForwardedPath& path : files_.recover()) {
+    begin();
+}
+
+void StandIns::take_over() {
+    for (ForwardedPath& path : files_.set_aside_now()) {
+        const std::string name = path.path();
+        const bool is_sshd = path.kind == PlaceKind::session || path.name.starts_with("s.");
+        agents_.add_aside(name, StandInFiles::aside_path(path),
+                          is_sshd ? Origin::forwarded : Origin::configured);
+        if (agent_at(name) != nullptr)
+            standing_[name] = {std::move(path), StandInReason::hung};
+    }
+    begin();
+}
+
+void StandIns::begin() {
+    std::set<std::string> hung;
+    for (const auto& [name, standing] : standing_)
+        hung.insert(name);
+    for (ForwardedPath& path : files_.recover(hung)) {
         log::info("the stand-in at '{}' was there before", escaped(path.path()));
         const std::string name = path.path();
         standing_[name] = {std::move(path), StandInReason::dead};
@@ -120,7 +139,8 @@ void StandIns::on_scanned(UsersByPath users) {
     for (const std::string& path : paths)
         look_at(path);
     finish_heals();
-    if (!standing_.empty())
+    // A process may have begun with such a path since, from a tmux whose login is over.
+    if (mode_ != StandInMode::off)
         look_again_.start(look_again_after);
 }
 
@@ -181,10 +201,9 @@ void StandIns::heal(std::vector<std::string> paths,
 
 void StandIns::finish_heals() {
     std::vector<Heal> finished;
-    for (Heal& heal : heals_)
-        if (!std::exchange(heal.awaits_next_scan, false))
-            finished.push_back(std::move(heal));
-    std::erase_if(heals_, [](const Heal& heal) { return heal.done == nullptr; });
+    for (Heal& heal : std::exchange(heals_, {}))
+        (std::exchange(heal.awaits_next_scan, false) ? heals_ : finished)
+            .push_back(std::move(heal));
     for (const Heal& heal : finished) {
         std::vector<std::string> paths = heal.paths;
         if (paths.empty())
@@ -270,10 +289,17 @@ HealOutcome StandIns::stand_in(const ForwardedPath& path) {
 
 HealOutcome StandIns::set_aside(const ForwardedPath& path) {
     const std::string name = path.path();
+    Candidate* const agent = agent_at(name);
+    // Another agent may have been made there since this one was asked.
+    if (const Result<SocketFile> present = check_socket(name);
+        present && !present->is_same(agent->file())) {
+        agent->renew(*present);
+        return {name, Outcome::unchanged, "another socket is there: its agent is asked"};
+    }
     if (const Result<void> done = files_.set_aside(path); !done)
         return refuse(name, done.error().message);
     standing_[name] = {path, StandInReason::hung};
-    agent_at(name)->listens_at(StandInFiles::aside_path(path));
+    agent->listens_at(StandInFiles::aside_path(path));
     log::info("the agent at '{}' hangs: its socket is '{}' meanwhile, and a stand-in is in its "
               "place, for {}",
               escaped(name), escaped(StandInFiles::aside_name(path)), users_text(users_[name]));
@@ -300,6 +326,8 @@ HealOutcome StandIns::bury(const ForwardedPath& path) {
     const std::string name = path.path();
     if (!files_.drop_dead_aside(path))
         return put_back(path);
+    log::info("the agent of '{}' has ended: its socket '{}' is removed", escaped(name),
+              escaped(StandInFiles::aside_name(path)));
     if (Candidate* const agent = agent_at(name))
         agent->listens_at(agent->path());
     if (files_.is_standing(path))

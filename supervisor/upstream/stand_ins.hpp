@@ -37,8 +37,8 @@ struct HealOutcome {
 /// stable socket, and that no stand-in stays that nobody needs. It owns the names that are made for
 /// that.
 ///
-/// It acts when an agent of the pool dies, hangs or answers again, and looks at the processes then;
-/// while there are stand-ins, every now and then as well.
+/// It acts when an agent of the pool dies, hangs or answers again. It looks at the processes when
+/// one dies or hangs, and every now and then.
 class StandIns {
   public:
     /// The pool must outlive this, and nothing may be done with the pool in between.
@@ -46,13 +46,15 @@ class StandIns {
 
     /// Puts right what a predecessor left, and looks at the processes.
     void start();
+    /// The same, but goes on with the stand-ins for agents that hang.
+    void take_over();
 
     void apply(StandInMode mode);
 
     /// Removes every stand-in and gives every socket its name again: for the end.
     void withdraw();
 
-    /// Leaves everything as it is to a successor, which takes it over in start(); does nothing more.
+    /// Leaves everything as it is to a successor's take_over(); does nothing more.
     void retire();
 
     /// Looks at the processes now, does what there is to do, and then tells of each of `paths`, or,
@@ -73,6 +75,7 @@ class StandIns {
         bool awaits_next_scan = false;
     };
 
+    void begin();
     void on_scanned(UsersByPath users);
     void count_absences();
     void on_agents_changed();

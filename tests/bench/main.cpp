@@ -28,6 +28,7 @@ constexpr Group groups[] = {
     {"pinned", false, false, measure_pinned},
     {"throughput", false, false, measure_throughput},
     {"throughput-open", false, false, measure_throughput_open},
+    {"signing", true, false, measure_signing},
     {"login", true, true, measure_login},
     {"churn", true, true, measure_churn},
     {"idle", false, false, measure_idle},

@@ -43,6 +43,7 @@ void measure_open(Bench& bench);
 void measure_pinned(Bench& bench);
 void measure_throughput(Bench& bench);
 void measure_throughput_open(Bench& bench);
+void measure_signing(Bench& bench);
 void measure_login(Bench& bench);
 void measure_dead_sessions(Bench& bench);
 void measure_churn(Bench& bench);

@@ -34,10 +34,12 @@ UniqueFd open_log(const std::string& directory) {
 
 } // namespace
 
-Command livesockd_command(const Site& site, const std::string& directory, Discovery discovery) {
+Command livesockd_command(const Site& site, const std::string& directory, Discovery discovery,
+                          const std::string& more) {
     const std::string config = directory + "/livesock.toml";
     std::ofstream(config) << "[discovery]\nforwarded = "
-                          << (discovery == Discovery::on ? "true" : "false") << "\n";
+                          << (discovery == Discovery::on ? "true" : "false") << "\n"
+                          << more;
     return {.argv = {site.programs().livesockd, "--config", config},
             .environment = site.environment({std::string(directory_variable) + "=" + directory})};
 }
@@ -45,10 +47,10 @@ Command livesockd_command(const Site& site, const std::string& directory, Discov
 Subject::Subject(const Site& site)
     : directory_(site.root(), "dir-") {}
 
-Subject Subject::livesockd(const Site& site, Discovery discovery) {
+Subject Subject::livesockd(const Site& site, Discovery discovery, const std::string& more) {
     Subject subject(site);
     const UniqueFd log = open_log(subject.directory());
-    Command command = livesockd_command(site, subject.directory(), discovery);
+    Command command = livesockd_command(site, subject.directory(), discovery, more);
     command.errors = log.get();
     subject.process_.emplace(command);
     try {
@@ -60,8 +62,9 @@ Subject Subject::livesockd(const Site& site, Discovery discovery) {
     return subject;
 }
 
-Subject Subject::livesockd_with_agent(const Site& site, Discovery discovery) {
-    Subject subject = livesockd(site, discovery);
+Subject Subject::livesockd_with_agent(const Site& site, Discovery discovery,
+                                      const std::string& more) {
+    Subject subject = livesockd(site, discovery, more);
     subject.register_agent(site.agent_path());
     return subject;
 }

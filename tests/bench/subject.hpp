@@ -19,11 +19,13 @@ enum class Discovery {
 class Subject {
   public:
     /// Starts livesockd in `site` and returns when both its sockets accept. No agent is known
-    /// yet, unless it discovered one.
-    [[nodiscard]] static Subject livesockd(const Site& site, Discovery discovery);
+    /// yet, unless it discovered one. `more`: further lines of its configuration.
+    [[nodiscard]] static Subject livesockd(const Site& site, Discovery discovery,
+                                           const std::string& more = {});
 
     /// As livesockd(), and returns when the site's agent is live.
-    [[nodiscard]] static Subject livesockd_with_agent(const Site& site, Discovery discovery);
+    [[nodiscard]] static Subject livesockd_with_agent(const Site& site, Discovery discovery,
+                                                      const std::string& more = {});
 
     /// Starts the relay in front of the site's agent, with `live` leading to that.
     [[nodiscard]] static Subject relay(const Site& site);
@@ -55,6 +57,6 @@ class Subject {
 /// The command that runs livesockd in the foreground for `directory`, in which its configuration
 /// file is written.
 [[nodiscard]] Command livesockd_command(const Site& site, const std::string& directory,
-                                        Discovery discovery);
+                                        Discovery discovery, const std::string& more = {});
 
 } // namespace livesock::bench

@@ -34,12 +34,18 @@ class Install(unittest.TestCase):
 
     def test_everything_and_nothing_else_is_installed(self):
         installed = {path.relative_to(self.prefix).as_posix() for path in self.prefix.rglob("*") if path.is_file()}
-        wanted = {"bin/livesock", "bin/livesockd", f"{SHIM_DIRECTORY}/liblivesock.so"}
-        for page in ("livesock.1", "livesockd.8", "livesock.toml.5", "liblivesock.7", "livesock-protocol.7"):
+        wanted = {"bin/livesock", "bin/livesock-sign", "bin/livesockd", f"{SHIM_DIRECTORY}/liblivesock.so"}
+        for page in ("livesock.1", "livesockd.8", "livesock.toml.5", "liblivesock.7", "livesock-protocol.7",
+                     "livesock-sign.1", "livesock-signing.7"):
             wanted.add(f"share/man/man{page[-1]}/{page}")
+        wanted |= {"lib/systemd/user/livesockd.service", "lib/systemd/user/livesockd.socket"}
         self.assertEqual(installed, wanted)
         everywhere = {path for path in self.destination.rglob("*") if path.is_file()}
         self.assertEqual(len(everywhere), len(installed), everywhere)
+
+    def test_the_unit_starts_the_program_that_is_installed(self):
+        unit = (self.prefix / "lib/systemd/user/livesockd.service").read_text(encoding="utf-8")
+        self.assertIn(f"ExecStart={PREFIX}/bin/livesockd\n", unit)
 
     def test_the_installed_programs_find_each_other_and_the_shim(self):
         self.addCleanup(self.livesock, "stop")

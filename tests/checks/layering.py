@@ -1,4 +1,4 @@
-"""Dependencies point down only: reads the #include lines of the sources against the order of the layers.
+"""Dependencies point down only, and a name means one thing: reads the sources against the order of the layers.
 
 layering.py SOURCE_ROOT
 """
@@ -30,16 +30,25 @@ EVERYBODYS = ("preload/report.h",)
 # Single headers of layers that a layer otherwise does not see.
 ALSO = {"tools": ("supervisor/control/client.hpp", "supervisor/control/protocol.hpp")}
 
-# Libraries whose headers are costly or that throw, and the only files that may include them; the first
+# Headers that are costly or whose library throws, and the only files that may include them; the first
 # pattern that matches counts.
 CONFINED = {
     "CLI/*": ("tools/main.cpp",),
-    "toml++/*": ("supervisor/daemon/config*.cpp",),
+    "toml++/*": ("supervisor/daemon/toml.hpp",),
+    "supervisor/daemon/toml.hpp": ("supervisor/daemon/toml.cpp", "supervisor/daemon/config_reader.hpp"),
+    "supervisor/daemon/config_reader.hpp": ("supervisor/daemon/config*.cpp",),
     "nlohmann/json_fwd.hpp": ("supervisor/control/*", "supervisor/broker/*", "tools/*"),
     "nlohmann/*": ("supervisor/control/*.cpp", "supervisor/broker/*.cpp", "tools/*.cpp"),
     "event2/*": ("supervisor/loop/*",),
     "sodium*": ("supervisor/*.cpp",),
 }
+
+# What all files of a library include anyway, for the compiler's sake.
+PRECOMPILED = "supervisor/precompiled/"
+
+# A type that a header defines, whose name no other header may give to another one: the linker would
+# take one's functions for the other's, and say nothing.
+TYPE = re.compile(r"^(?:struct|class|enum class|union) (\w+)[^;{]*\{", re.MULTILINE)
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 
@@ -55,11 +64,11 @@ def complaint(path, include, quoted):
     layer = layer_of(path)
     if layer not in BELOW:
         return f"'{layer}' is no known layer"
+    for pattern, allowed in CONFINED.items():
+        if fnmatch.fnmatch(include, pattern):
+            fine = any(fnmatch.fnmatch(path, each) for each in allowed)
+            return None if fine else f"only {', '.join(allowed)} may include {include}"
     if not quoted:
-        for pattern, allowed in CONFINED.items():
-            if fnmatch.fnmatch(include, pattern):
-                fine = any(fnmatch.fnmatch(path, each) for each in allowed)
-                return None if fine else f"only {', '.join(allowed)} may include <{include}>"
         return None
     if layer_of(include) not in BELOW:
         return f'"{include}" does not begin with a layer'
@@ -73,8 +82,9 @@ def complaint(path, include, quoted):
 def sources(root):
     for top in ("preload", "supervisor", "tools"):
         for path in sorted((root / top).rglob("*")):
-            if path.suffix in (".cpp", ".hpp", ".h", ".c"):
-                yield path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")
+            name = path.relative_to(root).as_posix()
+            if path.suffix in (".cpp", ".hpp", ".h", ".c") and not name.startswith(PRECOMPILED):
+                yield name, path.read_text(encoding="utf-8")
 
 
 class Rules(unittest.TestCase):
@@ -110,6 +120,8 @@ class Rules(unittest.TestCase):
         self.allowed("tools/main.cpp", "CLI/CLI.hpp", quoted=False)
         self.refused("tools/run.cpp", "CLI/CLI.hpp", quoted=False)
         self.refused("supervisor/daemon/config.hpp", "toml++/toml.h", quoted=False)
+        self.refused("supervisor/daemon/supervisor.cpp", "supervisor/daemon/config_reader.hpp")
+        self.allowed("supervisor/daemon/config_sections.cpp", "supervisor/daemon/config_reader.hpp")
         self.refused("supervisor/control/status.hpp", "nlohmann/json.hpp", quoted=False)
 
 
@@ -126,6 +138,14 @@ class Sources(unittest.TestCase):
                     complaints.append(f"{path}: {why}")
         self.assertGreater(seen, 0, "no sources found")
         self.assertEqual(complaints, [], "\n" + "\n".join(complaints))
+
+    def test_no_two_headers_define_types_of_one_name(self):
+        where = {}
+        for path, text in sources(self.root):
+            for name in set(TYPE.findall(text)) if path.endswith((".h", ".hpp")) else ():
+                where.setdefault(name, []).append(path)
+        self.assertGreater(len(where), 0, "no types found")
+        self.assertEqual({name: paths for name, paths in where.items() if len(paths) > 1}, {})
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from support.cases import CommandCase
 from support.sandbox import LIVESOCK
 from support.waiting import eventually, Stopwatch
 
-COMMANDS = ("run", "start", "stop", "restart", "reload", "env", "status", "list", "register", "use", "wait", "log")
+COMMANDS = ("run", "start", "stop", "restart", "reload", "env", "status", "list", "register", "use", "wait", "log",
+            "why", "doctor", "watch")
 
 
 class LifeTest(CommandCase):
@@ -118,6 +119,25 @@ class StatusTest(CommandCase):
         self.assertIn("\x1b[", self.run_program("script", "-qec", command, "/dev/null").out)
         self.assertNotIn("\x1b[", self.run_program("script", "-qec", command, "/dev/null", NO_COLOR="1").out)
 
+    def test_colours_are_as_the_user_says(self):
+        self.started("alice")
+        for words in (("--color=always", "status"), ("status", "--color=always"), ("status", "--color")):
+            self.assertIn("\x1b[", self.check(0, *words, NO_COLOR="1").out)
+        self.assertIn("\x1b[", self.livesock("doctor", "--color").out)
+        command = f"{shlex.quote(LIVESOCK)} status --color=never"
+        self.assertNotIn("\x1b[", self.run_program("script", "-qec", command, "/dev/null").out)
+        self.assertIn("auto, always or never, not 'pink'", self.check(2, "status", "--color=pink").err)
+
+    def test_what_was_done_is_not_said_with_quiet(self):
+        self.configure(self.only_agents())
+        agent = self.agent("alice", path=self.in_agents("one"))
+        for words in (["start"], ["wait"], ["reload"], ["use", agent.path], ["use", "auto"], ["register", agent.path],
+                      ["heal"], ["restart"], ["stop"], ["stop"]):
+            self.assertEqual(self.check(0, "--quiet", *words).text, "", words)
+        self.check(0, "start", "-q")
+        self.assertIn("alice", self.check(0, "list", "-q").out)
+        self.assertIn("nobody", self.check(1, "use", "nobody", "-q").err)
+
     def test_names_from_outside_are_escaped(self):
         self.configure(self.only_agents())
         fake = self.fake_agent("evil\x1b[31m\nkey\u202e", path=self.in_agents("a"))
@@ -160,7 +180,9 @@ class StatusTest(CommandCase):
         watch = Stopwatch()
         self.check(1, "wait", "--timeout", "300ms")
         self.assertTrue(0.3 <= watch.seconds < 2, watch.seconds)
-        self.check(2, "wait", "--timeout", "soon")
+        for wrong in ("soon", "", "5 s"):
+            self.assertIn(f"'{wrong}' is no duration", self.check(2, "wait", "--timeout", wrong).err)
+        self.assertEqual(self.check(1, "wait", "--timeout", "0").err, "livesock: no agent is live\n")
 
 
 class ChoiceTest(CommandCase):
@@ -218,6 +240,12 @@ class ChoiceTest(CommandCase):
         failed = self.check(1, "use", "nobody-knows")
         self.assertIn("nobody-knows", failed.err)
         self.check(2, "use")
+        self.check(2, "use", "")
+
+    def test_what_was_typed_is_repeated_as_it_can_be_typed_again(self):
+        self.started("alice")
+        self.assertIn(r"'no\\body'", self.check(1, "use", r"no\body").err)
+        self.assertIn(r"'/no\\where'", self.check(1, "register", r"/no\where").err)
 
 
 class LogTest(CommandCase):
@@ -254,6 +282,13 @@ class LogTest(CommandCase):
         self.assertNotEqual(shown.text.strip(), "")
 
 
+    def test_the_log_of_a_directory_that_others_may_enter_is_not_shown(self):
+        self.started("alice")
+        self.check(0, "stop")
+        os.chmod(self.sandbox.livesock_dir, 0o755)
+        self.assertIn(f"chmod 700 '{self.sandbox.livesock_dir}'", self.check(1, "log").err)
+
+
 class WordsTest(CommandCase):
     """Help, and wrong words."""
 
@@ -268,12 +303,33 @@ class WordsTest(CommandCase):
     def test_version_is_told(self):
         self.assertRegex(self.check(0, "--version").out, r"livesock \d+\.\d+\.\d+")
 
+    def test_other_tools_words_for_both_are_understood(self):
+        self.assertEqual(self.check(0, "version").out, self.check(0, "--version").out)
+        self.assertEqual(self.check(0, "help").out, self.check(0, "--help").out)
+        self.assertEqual(self.check(0, "help", "wait").out, self.check(0, "wait", "--help").out)
+        self.check(2, "help", "nothing")
+
     def test_wrong_words_are_status_2_on_stderr(self):
         for words in ([], ["--nonsense"], ["status", "--nonsense"], ["status", "stray"], ["start", "stray"],
                       ["register", "--pid"], ["wait", "--timeout"], ["env", "-s", "-c"]):
             with self.subTest(words=words):
                 failed = self.check(2, *words)
                 self.assertTrue(failed.err)
+
+    def test_wrong_words_are_answered_with_the_right_ones(self):
+        """In the voice of all the other messages, whichever library has noticed."""
+        for words, said in ((("use",), "name the agent: 'livesock use AGENT', or 'livesock use auto'"),
+                            (("run",), "name the command: 'livesock run COMMAND'"),
+                            (("wait", "--timeout"), "--timeout needs a value: see 'livesock wait --help'"),
+                            (("use", ""), "name the agent: 'livesock use AGENT', or 'livesock use auto'"),
+                            (("ls",), "unknown command 'ls': see 'livesock --help'"),
+                            (("register", "--pid", "x"), "--pid takes the number of a process"),
+                            (("register", "--pid", "0"), "--pid takes the number of a process"),
+                            (("register", "--pid", "9" * 30), "--pid takes the number of a process"),
+                            (("signing", "token"), "name the token: 'livesock signing token NAME'"),
+                            (("setup", "foo"), "unknown part 'foo': see 'livesock setup --help'")):
+            with self.subTest(words=words):
+                self.assertEqual(self.check(2, *words).text, f"livesock: {said}\n")
 
     def test_a_misspelt_command_is_answered_with_the_nearest(self):
         for wrong, right in (("statsu", "status"), ("regster", "register"), ("rn", "run"), ("stopp", "stop")):

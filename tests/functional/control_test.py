@@ -29,15 +29,15 @@ class ControlTest(DaemonCase):
         status = daemon.status()
         self.assertEqual(set(status) - {"ok"}, {
             "protocol", "version", "pid", "uptime_seconds", "directory", "agent_socket", "config", "log", "live",
-            "pinned", "clients", "requests", "agents", "stand_ins"})
+            "pinned", "policy", "clients", "requests", "agents", "stand_ins", "signing", "listeners"})
         self.assertEqual((status["directory"], status["agent_socket"], status["config"], status["live"]),
                          (daemon.directory, daemon.agent_sock, daemon.config_path, agent.path))
         self.assertEqual(status["log"], {"to": "stderr", "path": None})
         self.assertGreaterEqual(status["requests"]["answered"], 1)
         (entry,) = status["agents"]
         self.assertEqual(set(entry), {
-            "path", "state", "selected", "origin", "label", "client_address", "client_port", "tty", "pid", "since",
-            "round_trip_ms", "keys", "fingerprints", "last_answer_seconds", "reason"})
+            "path", "state", "selected", "origin", "label", "client_address", "client_name", "client_port", "tty",
+            "pid", "since", "round_trip_ms", "round_trips_ms", "keys", "fingerprints", "last_answer_seconds", "reason", "users", "user_count"})
 
     def test_clients_are_counted(self):
         daemon = self.supervisor()
@@ -128,7 +128,7 @@ class ControlTest(DaemonCase):
                     pass
         watch = Stopwatch()
         self.assertTrue(daemon.control("ping")["ok"])
-        self.assertLess(watch.seconds, 0.5)
+        self.assertLess(watch.seconds, 5)
         self.assertEqual(daemon.stop(), 0)
 
     def test_any_number_of_forgotten_connections_leaves_room_for_one_more(self):

@@ -230,6 +230,18 @@ class FoundTest(TmpCase):
         self.fake_agent("carol", path=path)
         self.daemon.wait_for_live(path)
 
+    def test_an_agent_made_where_one_has_ended_is_found(self):
+        path = os.path.join(self.session_directory(), "agent.1")
+        # Where there is a socket when the directory is seen, it is not watched.
+        agent = self.fake_agent("carol", path=path)
+        self.daemon = self.supervisor()
+        for _ in range(2):
+            self.daemon.wait_for_live(path)
+            agent.close()
+            self.daemon.wait_for_state(path, None)
+            agent = self.fake_agent("carol", path=path)
+        self.daemon.wait_for_live(path)
+
     def test_globs_find_what_is_there_and_what_comes(self):
         here = self.agent("alice", path=self.in_agents("one"))
         self.daemon = self.supervisor(self.only_agents())

@@ -55,6 +55,21 @@ class PolicyTest(Case):
             self.assertEqual(client.ask(wire.sign_request(blob, b"data"))[0], wire.FAILURE)
         self.assertIn("is refused: policy.keys", self.daemon.log)
 
+    def test_on_wait_is_told_which_key_waits_and_for_whom(self):
+        note = self.sandbox.file("waits", "")
+        fake = self.fake_agent("carol", path=self.in_agents("slow"))
+        self.daemon = self.supervisor(self.only_agents(
+            f"""[policy]\non_wait = 'echo "$LIVESOCK_COMMENT $LIVESOCK_PROGRAM $LIVESOCK_KEY" >> {note}'\n"""
+            """on_wait_after = "100ms"\n"""))
+        eventually(lambda: self.daemon.live, 5, "an agent to be live")
+        fake.delay = 1
+        with wire.Client(self.daemon.agent_sock) as client:
+            client.send(wire.sign_request(fake.keys[0][0], b"data"))
+            eventually(lambda: os.path.getsize(note) > 0, 5, "the command to be run")
+            self.assertEqual(client.recv(5)[0], wire.SIGN_RESPONSE)
+        with open(note, encoding="utf-8") as file:
+            self.assertRegex(file.read(), r"\Acarol python3\S* SHA256:\S{43}\n\Z")
+
     def test_while_something_is_refused_nobody_is_led_past_the_proxy(self):
         self.guard("read_only = true")
         self.assertEqual(self.daemon.live, self.path)

@@ -143,6 +143,27 @@ class GapTest(RestartCase):
         eventually(lambda: not proc.alive(before), 5, "the old one to leave")
         self.assertEqual(client.comments(), ["carol"])
 
+    def test_its_client_goes_with_the_successors_successor(self):
+        self.configure(self.only_agents())
+        fake = self.fake_agent("carol", path=self.in_agents("one"))
+        self.check(0, "start")
+        self.check(0, "wait", "--timeout", "5s")
+        pids = [self.pid()]
+        client = self.keep(wire.Client(self.agent_sock))
+        asked = fake.count(wire.SIGN_REQUEST)
+        fake.delay = 1.5
+        client.send(wire.sign_request(fake.keys[0][0], b"x"))
+        eventually(lambda: fake.count(wire.SIGN_REQUEST) > asked, 5, "the request to arrive")
+        fake.delay = 0
+        for _ in range(2):
+            self.check(0, "restart")
+            pids.append(self.pid())
+        self.assertEqual(client.recv(5)[0], wire.SIGN_RESPONSE)
+        self.assertEqual(client.comments(), ["carol"])
+        for pid in pids[:2]:
+            eventually(lambda pid=pid: not proc.alive(pid), 5, "the old ones to leave")
+        self.assertEqual(client.comments(), ["carol"])
+
     def test_half_a_message_goes_on_where_it_began(self):
         self.started("alice")
         client = self.keep(wire.Client(self.agent_sock))

@@ -189,5 +189,49 @@ class SelectionTest(TmpCase):
         self.daemon.wait_for_live(newer.path)  # without anybody asking for the status
 
 
+class LoopTest(TmpCase):
+    """A login to this host whose agent is our own socket."""
+
+    def test_an_agent_that_leads_back_is_not_used_and_told(self):
+        server = self.sshd()
+        first = self.login(server, self.agent("alice"))
+        self.daemon = self.supervisor()
+        self.daemon.wait_for_live(first.auth_sock)
+        for _ in range(3):
+            back = self.login(server, Here(self.daemon.agent_sock))
+            self.daemon.wait_for_state(back.auth_sock, "dead")
+            self.assertIn("leads back", self.daemon.agents()[back.auth_sock]["reason"])
+            self.assertEqual(self.daemon.live, first.auth_sock)
+            self.assertEqual(wire.comments(self.daemon.agent_sock), ["alice"])
+            # Who asks there by himself still gets an answer: it comes round once.
+            self.assertEqual(wire.comments(back.auth_sock), ["alice"])
+        self.assertIn("leads back to livesock", self.daemon.log)
+        second = self.login(server, self.agent("bob"))
+        self.daemon.wait_for_live(second.auth_sock)
+
+    def test_a_stand_in_leads_back_as_well(self):
+        server = self.sshd()
+        gone = self.login(server, self.agent("old"))
+        path = gone.auth_sock
+        terminal = self.tmux()
+        self.assertEqual(gone.run(terminal.new()).status, 0)
+        gone.logout()
+        first = self.login(server, self.agent("alice"))
+        self.daemon = self.supervisor()
+        self.daemon.wait_for_live(first.auth_sock)
+        eventually(lambda: os.path.islink(path), 5, "the stand-in")
+        back = self.login(server, Here(path))
+        self.daemon.wait_for_state(back.auth_sock, "dead")
+        self.assertEqual(self.daemon.live, first.auth_sock)
+        terminal.close()
+
+
+class Here:
+    """What login() takes for an agent: a path."""
+
+    def __init__(self, path):
+        self.path = path
+
+
 if __name__ == "__main__":
     main()

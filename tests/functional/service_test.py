@@ -1,6 +1,8 @@
 """The supervisor as a unit of systemd: readiness, sockets handed over, lines for the journal."""
 
+import fcntl
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.p
 from support import wire
 from support.case import main
 from support.cases import DaemonCase
+from support.inotify import DirectoryEvents
 from support.sandbox import LIVESOCKD, remove
 from support.waiting import eventually
 
@@ -65,6 +68,42 @@ class ServiceManagerTest(DaemonCase):
                 self.assertTrue(os.path.lexists(path), "the socket belongs to the service manager")
                 remove(path)
                 agent.close()
+
+    def test_a_login_gets_the_supervisor_that_a_socket_unit_starts(self):
+        if not shutil.which("systemd-socket-activate"):
+            self.skipTest("systemd-socket-activate is not installed")
+        path = os.path.join(self.sandbox.directory("run"), "agent.sock")
+        self.addCleanup(remove, path)
+        self.stop_at_the_end()
+        variables = [f"--setenv={name}={value}" for name, value in self.sandbox.environment().items()]
+        manager = self.sandbox.spawn("systemd-socket-activate", f"--listen={path}", "--fdname=agent", *variables, LIVESOCKD,
+                                     log="manager.log", prepare=lambda: os.umask(0o177))
+        self.addCleanup(manager.wait)
+        self.addCleanup(manager.kill)
+        eventually(lambda: "Listening on" in self.sandbox.log("manager.log"), 5, "systemd to listen")
+        done = self.livesock("env", "-s")
+        self.assertEqual(done.status, 0, done)
+        self.assertIn(path, done.out)
+        self.assertEqual(self.ask("ping")["pid"], manager.pid, "another one")
+        self.livesock("stop")
+
+    def test_it_waits_for_another_that_finds_the_socket_served(self):
+        directory = self.sandbox.directory("run")
+        with open(os.path.join(directory, "lock"), "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            events = self.keep(DirectoryEvents(directory))
+            daemon, path = self.activated(wait=False)
+            eventually(lambda: events.of("lock").count("opened") > 1, 5, "it to try the lock")
+            self.assertFalse(daemon.answers())
+        daemon.wait_until_serving()
+        self.assertEqual(wire.answer_kind(path, wire.frame(wire.REQUEST_IDENTITIES)), wire.FAILURE)
+
+    def test_a_socket_handed_over_is_no_agent_of_the_users_own(self):
+        agent = self.agent("alice", path=self.in_agents("one"))
+        daemon, path = self.activated()
+        daemon.wait_for_live(agent.path)
+        done = self.livesock("env", "-s", "--keep-own", SSH_AUTH_SOCK=path)
+        self.assertIn(f"SSH_AUTH_SOCK={path}", done.out.replace("'", ""), done)
 
     def test_a_socket_handed_over_that_listens_elsewhere_is_refused(self):
         daemon, path = self.activated(at="systemd", wait=False)

@@ -10,7 +10,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 
-from support import fake_agent, stranger, wire
+from support import fake_agent, proc, stranger, wire
 from support.case import Case, main, root_only
 from support.cases import TmpCase
 from support.sandbox import HELPERS, is_socket
@@ -50,6 +50,8 @@ class StandInCase(TmpCase):
         """A process with `path` as its SSH_AUTH_SOCK, which is returned."""
         process = self.sandbox.spawn("sleep", "1000", log="sleep.log", SSH_AUTH_SOCK=path)
         self.addCleanup(lambda: (process.kill(), process.wait()))
+        # execve(2) has descriptors closed, which is how we hear of it, before the environment can be read.
+        eventually(lambda: proc.environment(process.pid).get("SSH_AUTH_SOCK") == path, 5, "the process to be begun")
         return process
 
     def forget(self, process):
@@ -210,6 +212,18 @@ class HungTest(StandInCase):
         self.terminal.close()
         self.old.logout()
         eventually(lambda: not os.path.lexists(os.path.dirname(self.path)), 5, "nothing of the login")
+
+    def test_a_restart_leaves_it_aside_and_goes_on_asking(self):
+        self.stop_at_the_end()
+        result = self.livesock("restart")
+        self.assertEqual(result.status, 0, result)
+        self.wait_for_stand_in(self.path, "hung")
+        self.assertEqual(os.lstat(self.aside).st_ino, self.inode)
+        self.assertEqual(self.ask_in_pane(), "new\n")
+        self.old.wake()
+        self.daemon.wait_for_state(self.path, "live")
+        eventually(lambda: is_socket(self.path), 2, "the socket at its name")
+        self.assertEqual(self.ask_in_pane(), "old\n")
 
     def test_where_it_is_all_there_is_live_leads_to_the_socket_when_it_wakes(self):
         self.new.logout()

@@ -33,6 +33,7 @@ struct Controlled final : ControlHost {
         StandInFiles({.tmp = temp.path(), .home = {}, .runtime = {}}, temp.entry("r/agent.sock")),
         StandInMode::hung};
     FailureLog failed;
+    RequestLog watched;
     std::string path = directory.entry("control.sock");
     std::unique_ptr<ControlServer> server;
 
@@ -45,7 +46,11 @@ struct Controlled final : ControlHost {
     StandIns& stand_ins() override { return standing; }
     SupervisorFacts facts() const override { return {}; }
     const FailureLog& failures() const override { return failed; }
+    Result<ClientTokens> client_tokens(const std::string&) override { return Error{"none"}; }
+    RequestLog& requests() override { return watched; }
+    std::vector<ClientUse> uses() const override { return {}; }
     Result<void> reload() override { return Error{"x:1:1: no"}; }
+    void restart(std::function<void(const Result<pid_t>&)> done) override { done(Error{"no"}); }
     void stop() override {}
 };
 

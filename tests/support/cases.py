@@ -34,6 +34,21 @@ class CommandCase(Case):
         self.assertEqual(done.status, status, done)
         return done
 
+    def succeed(self, *words, **options):
+        """Runs a program that has to succeed; returns what it prints."""
+        done = self.run_program(*words, **options)
+        self.assertEqual(done.status, 0, done)
+        return done.out
+
+    def alone(self, *words, **options):
+        """The same for one that sees no other process; skips the test where that cannot be."""
+        own = () if os.getuid() == 0 else ("--user", "--map-current-user")
+        around = ("unshare", *own, "--pid", "--fork", "--mount-proc")
+        possible = self.run_program(*around, "true")
+        if possible.status != 0:
+            self.skipTest(f"no pid namespace is to be had: {possible.err.strip()}")
+        return self.succeed(*around, *words, **options)
+
     def pid(self):
         """The supervisor's pid."""
         return self.ask("ping")["pid"]

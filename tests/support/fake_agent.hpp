@@ -35,8 +35,8 @@ inline std::string sign_request_for(std::string_view blob, std::string_view data
 }
 
 inline std::string session_bind_frame(std::string_view rest = "binding") {
-    return make_frame(MessageType::extension, WireWriter().string("session-bind@openssh.com").bytes() +
-                                                  std::string(rest));
+    return make_frame(MessageType::extension,
+                      WireWriter().string("session-bind@openssh.com").bytes() + std::string(rest));
 }
 
 inline std::string identities_answer(const std::vector<Identity>& keys) {
@@ -71,13 +71,13 @@ class FakeAgent {
 
     // The script. It may be changed at any time.
     std::vector<Identity> keys;
-    bool is_silent = false;                 ///< requests are taken, and not answered
-    bool hangs_up_after_answer = false;     ///< each connection serves one request
-    bool hangs_up_on_extensions = false;    ///< instead of refusing them
-    bool hangs_up_at_once = false;          ///< connections are closed as soon as they are accepted
-    bool hangs_up_on_requests = false;      ///< each connection ends with its first request
-    bool refuses_bindings = false;          ///< session-bind messages fail
-    Answer answer;                          ///< beats all of the above but is_silent, where it says something
+    bool is_silent = false;              ///< requests are taken, and not answered
+    bool hangs_up_after_answer = false;  ///< each connection serves one request
+    bool hangs_up_on_extensions = false; ///< instead of refusing them
+    bool hangs_up_at_once = false;       ///< connections are closed as soon as they are accepted
+    bool hangs_up_on_requests = false;   ///< each connection ends with its first request
+    bool refuses_bindings = false;       ///< session-bind messages fail
+    Answer answer; ///< beats all of the above but is_silent, where it says something
 
     // What has happened.
     std::vector<Request> requests;
@@ -98,8 +98,9 @@ class FakeAgent {
     }
     std::size_t open_connections() const {
         return static_cast<std::size_t>(
-            std::count_if(connections_.begin(), connections_.end(),
-                          [](const auto& connection) { return static_cast<bool>(connection->fd); }));
+            std::count_if(connections_.begin(), connections_.end(), [](const auto& connection) {
+                return static_cast<bool>(connection->fd);
+            }));
     }
 
     /// Sends any bytes on a connection.
@@ -123,6 +124,22 @@ class FakeAgent {
         acceptable_ = {};
         listener_.reset();
     }
+    /// Serves a connection that somebody else has accepted.
+    void serve(UniqueFd fd) {
+        if (!fd)
+            return;
+        auto connection = std::make_unique<Connection>();
+        connection->fd = std::move(fd);
+        ++accepted;
+        Connection& made = *connection;
+        made.number = connections_.size();
+        made.readable = loop_.on_readable(made.fd.get(), [this, &made] { receive(made); });
+        made.writable = loop_.on_writable(made.fd.get(), [this, &made] { flush(made); });
+        made.readable.resume();
+        connections_.push_back(std::move(connection));
+        if (hangs_up_at_once)
+            close(made);
+    }
     /// Ends as a process that was killed.
     void die() {
         stop_listening();
@@ -139,7 +156,8 @@ class FakeAgent {
         std::strncpy(address.sun_path, path_.c_str(), sizeof address.sun_path - 1);
         listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
         ::unlink(path_.c_str());
-        if (::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        if (::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
+                0 ||
             ::listen(listener_.get(), backlog) != 0)
             throw std::system_error(errno, std::generic_category(), path_);
         acceptable_ = loop_.on_readable(listener_.get(), [this] { accept(); });
@@ -157,20 +175,7 @@ class FakeAgent {
     };
 
     void accept() {
-        auto connection = std::make_unique<Connection>();
-        connection->fd.reset(
-            ::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-        if (!connection->fd)
-            return;
-        ++accepted;
-        Connection& made = *connection;
-        made.number = connections_.size();
-        made.readable = loop_.on_readable(made.fd.get(), [this, &made] { receive(made); });
-        made.writable = loop_.on_writable(made.fd.get(), [this, &made] { flush(made); });
-        made.readable.resume();
-        connections_.push_back(std::move(connection));
-        if (hangs_up_at_once)
-            close(made);
+        serve(UniqueFd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)));
     }
 
     void receive(Connection& connection) {

@@ -4,7 +4,7 @@ import ctypes
 import os
 import struct
 
-_KINDS = {0x40: "moved from", 0x80: "moved to", 0x100: "created", 0x200: "deleted"}
+_KINDS = {0x20: "opened", 0x40: "moved from", 0x80: "moved to", 0x100: "created", 0x200: "deleted"}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

@@ -28,6 +28,7 @@ MS_NODEV = 4
 MS_BIND = 4096
 MS_REC = 16384
 MS_PRIVATE = 1 << 18
+MNT_DETACH = 2
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -83,6 +84,16 @@ def _cover(directory, kept, mode="1777"):
             _mount(f"/proc/self/fd/{held[real]}", real, flags=MS_BIND | MS_REC)
     for fd in held.values():
         os.close(fd)
+
+
+def cover(directory):
+    """Shows an empty directory in place of `directory`, to a program that was let in by enter()."""
+    _cover(directory, [], "755")
+
+
+def uncover(directory):
+    """Undoes that."""
+    _call("umount2", os.fsencode(directory), MNT_DETACH)
 
 
 def _replace_file(path, text):

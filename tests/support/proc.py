@@ -22,6 +22,14 @@ def _stat(pid):
     return _read(pid, "stat").rsplit(")", 1)[1].split()
 
 
+def name(pid):
+    """What the kernel calls the process; nothing once it is gone."""
+    try:
+        return _read(pid, "comm").strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def state(pid):
     """The letter of the process's state: S sleeps, T is stopped, Z has ended."""
     return _stat(pid)[0]
@@ -96,3 +104,8 @@ def environment(pid):
     with open(f"/proc/{pid}/environ", "rb") as file:
         pairs = (entry.split(b"=", 1) for entry in file.read().split(b"\0") if b"=" in entry)
         return {os.fsdecode(name): os.fsdecode(value) for name, value in pairs}
+
+
+def maps(pid):
+    """What is mapped into a process, as /proc has it."""
+    return _read(pid, "maps")

@@ -1,5 +1,6 @@
 """A private sshd on loopback, and logins with a forwarded agent that can sleep, log out and vanish."""
 
+import grp
 import os
 import re
 import shlex
@@ -13,6 +14,21 @@ from .shell import Shell
 from .waiting import eventually
 
 
+def has_terminals():
+    """Whether an sshd of this user can allocate terminals: it may not give them to the group that they are to have, so
+    they must have it already (devpts with gid=5, as distributions mount it)."""
+    if os.geteuid() == 0:
+        return True
+    near, far = os.openpty()
+    try:
+        return os.fstat(far).st_gid == grp.getgrnam("tty").gr_gid
+    except KeyError:
+        return True  # then sshd takes what is there
+    finally:
+        os.close(near)
+        os.close(far)
+
+
 def _free_port():
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
@@ -21,11 +37,15 @@ def _free_port():
 
 class Sshd:
     """A real sshd of the present user. `authorized` names the keys of the sandbox that may log in, besides `login`;
-    `host_key` that by which it shows who it is: several hosts of a test have several."""
+    `host_key` that by which it shows who it is: several hosts of a test have several. With `accounts` it is one for
+    other users: their home directories say who may log in, and a login has the environment that sshd gives it. It
+    listens at `address`, and is started by the words `inside`, if it lives in a namespace of its own."""
 
-    def __init__(self, sandbox, *authorized, host_key="host"):
+    def __init__(self, sandbox, *authorized, host_key="host", accounts=False, address="127.0.0.1", inside=()):
         self.sandbox = sandbox
         self.host_key = host_key
+        self.accounts = accounts
+        self.address, self._inside = address, inside
         self._name = f"sshd-{host_key}"
         self.directory = sandbox.directory(self._name)
         sandbox.file(f"{self._name}/authorized_keys",
@@ -39,12 +59,12 @@ class Sshd:
         self._write_client_config()
 
     def _start(self):
-        session = self.sandbox.environment()
-        settings = " ".join(f'"{name}={value}"' for name, value in session.items())
+        session = " ".join(f'"{name}={value}"' for name, value in self.sandbox.environment().items())
+        keys = ".ssh/authorized_keys" if self.accounts else f"{self.directory}/authorized_keys"
+        settings = f"AuthorizedKeysFile {keys}\n" + ("" if self.accounts else f"SetEnv {session}\n")
         config = self.sandbox.file(f"{self._name}/sshd_config", f"""\
-ListenAddress 127.0.0.1:{self.port}
+ListenAddress {self.address}:{self.port}
 HostKey {self.sandbox.key(self.host_key)}
-AuthorizedKeysFile {self.directory}/authorized_keys
 PidFile none
 StrictModes no
 UsePAM no
@@ -59,19 +79,18 @@ PrintLastLog no
 MaxStartups 200
 MaxSessions 200
 LogLevel VERBOSE
-SetEnv {settings}
-""")
+{settings}""")
         path = next(path for path in ("/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/lib/openssh/sshd")
                     if os.access(path, os.X_OK))
-        self._process = self.sandbox.spawn(path, "-D", "-e", "-f", config, log="sshd.log")
+        self._process = self.sandbox.spawn(*self._inside, path, "-D", "-e", "-f", config, log="sshd.log")
         self.pid = self._process.pid
-        eventually(lambda: f"127.0.0.1 port {self.port}." in self.sandbox.log("sshd.log")
+        eventually(lambda: f"{self.address} port {self.port}." in self.sandbox.log("sshd.log")
                    or self._process.poll() is not None, 10, lambda: "sshd:\n" + self.sandbox.log("sshd.log"))
         return self._process.poll() is None
 
     def _write_client_config(self):
         host_key = " ".join(self.sandbox.public_key(self.host_key).split()[:2])
-        known_hosts = self.sandbox.file(f"{self._name}/known_hosts", f"[127.0.0.1]:{self.port} {host_key}\n")
+        known_hosts = self.sandbox.file(f"{self._name}/known_hosts", f"[{self.address}]:{self.port} {host_key}\n")
         self.client_config = self.sandbox.file(f"{self._name}/ssh_config", f"""\
 Host login
   IdentityFile {self.sandbox.key('login')}
@@ -79,7 +98,7 @@ Host login
 Host agent
   IdentityFile none
 Host *
-  HostName 127.0.0.1
+  HostName {self.address}
   Port {self.port}
   User {self.sandbox.user}
   UserKnownHostsFile {known_hosts}
@@ -106,18 +125,20 @@ Host *
 class Login(Shell):
     """`ssh -A` to the private sshd, kept open, with the real agent at `agent` behind it.
 
-    `auth_sock`, `connection` and `tty` are what the login shell has in SSH_AUTH_SOCK, SSH_CONNECTION and SSH_TTY.
+    `auth_sock`, `connection` and `tty` are what the login shell has in SSH_AUTH_SOCK, SSH_CONNECTION and SSH_TTY. It has
+    no terminal where there is none to be had. `inside` are words that start it in a namespace of its own.
     """
 
-    def __init__(self, sandbox, sshd, agent, tty=True, port=None, options=()):
+    def __init__(self, sandbox, sshd, agent, tty=True, port=None, options=(), inside=()):
+        tty = tty and has_terminals()
         facts = sandbox.fresh("login")
         script = sandbox.file(os.path.basename(facts) + ".sh", f"""\
 printf '%s\\n' "$SSH_AUTH_SOCK" "$SSH_CONNECTION" "$SSH_TTY" $$ >{facts}.tmp && mv {facts}.tmp {facts}
 exec sh
 """)
-        words = ["ssh", "-F", sshd.client_config, "-A", "-tt" if tty else "-T", *options]
+        words = [*inside, "ssh", "-F", sshd.client_config, "-A", "-tt" if tty else "-T", *options]
         if port:
-            words += ["-p", str(port), "-o", f"HostKeyAlias=[127.0.0.1]:{sshd.port}"]
+            words += ["-p", str(port), "-o", f"HostKeyAlias=[{sshd.address}]:{sshd.port}"]
         self.agent = agent
         self._client = sandbox.spawn(*words, "login", f"exec sh {shlex.quote(script)}", log="ssh.log",
                                      stdin=subprocess.PIPE, SSH_AUTH_SOCK=agent)

@@ -56,18 +56,21 @@ class Control:
 class Supervisor:
     """livesockd in the foreground on the sandbox's runtime directory; returns from the constructor when it serves.
 
-    `config` is the text of its livesock.toml; `words` are further arguments; `prepare` runs in the child before exec.
+    `config` is the text of its livesock.toml, `config_name` is where that lies in the
+    sandbox; `words` are further arguments; `prepare` runs in the child before exec.
     """
 
     def __init__(self, sandbox, config="", words=(), directory=None, wait=True, prepare=None, program=LIVESOCKD,
-                 pass_fds=(), **environment):
+                 pass_fds=(), config_name=None, **environment):
         self.sandbox = sandbox
         self.directory = directory or sandbox.livesock_dir
         self.agent_sock = os.path.join(self.directory, "agent.sock")
         self.control_sock = os.path.join(self.directory, "control.sock")
         self.live_link = os.path.join(self.directory, "live")
         self.log_name = os.path.basename(sandbox.fresh("livesockd"))
-        self.config_path = os.path.join(sandbox.home, ".config/livesock/livesock.toml")
+        self.config_path = os.path.join(sandbox.path, config_name or "home/.config/livesock/livesock.toml")
+        if config_name:
+            environment["LIVESOCK_CONFIG"] = self.config_path
         if config is not None:
             self.configure(config)
         self.process = sandbox.spawn(program, *words, log=self.log_name, prepare=prepare, pass_fds=pass_fds,

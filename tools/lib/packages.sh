@@ -9,7 +9,8 @@ build_packages='g++ meson pkgconf libevent-dev libfmt-dev libsodium-dev libtomlp
 try_packages='openssh-client python3'
 demo_packages="$try_packages openssh-server tmux"
 # What the tests, the second compiler and the linters need. (doctest is found through cmake.)
-test_packages="$demo_packages doctest-dev cmake clang musl-tools git mandoc shellcheck strace procps"
+test_packages="$demo_packages doctest-dev cmake clang libclang-rt-dev musl-tools git mandoc shellcheck strace procps
+    curl iproute2 openssl zsh fish tcsh screen dpkg-dev binutils"
 
 missing_packages() {
     for package in "$@"; do

@@ -90,6 +90,9 @@ TEST_CASE("an answer is handed over whole, with why it is no") {
     CHECK(!no->ok);
     CHECK(no->error == "no such agent");
     CHECK(no->code == "not_found");
+    pair.say(R"({"ok":false,"error":"no agent is called 'a\\\\b'\u001b[2J"})"
+             "\n");
+    CHECK(pair.client.ask({.command = "use"})->error == R"(no agent is called 'a\\b'\x1b[2J)");
 }
 
 TEST_CASE("an answer whose members have other types is an answer that says no") {

@@ -27,6 +27,10 @@ class FakeHost final : public ControlHost {
     SupervisorFacts told;       ///< what it says of itself
     std::string config_problem; ///< reload() fails with it, unless it is empty
     FailureLog failed;
+    std::string tokens; ///< the token file; empty: there is none
+    std::vector<std::string> token_listeners;
+    std::vector<ClientUse> used;
+    RequestLog watched;
     int reloads = 0;
     int stops = 0;
     std::vector<std::function<void(const Result<pid_t>&)>> restarts; ///< to be answered
@@ -36,6 +40,13 @@ class FakeHost final : public ControlHost {
     StandIns& stand_ins() override { return stand_ins_; }
     SupervisorFacts facts() const override { return told; }
     const FailureLog& failures() const override { return failed; }
+    Result<ClientTokens> client_tokens(const std::string& listener) override {
+        token_listeners.push_back(listener);
+        return tokens.empty() ? Result<ClientTokens>(Error{"nobody takes tokens"})
+                              : ClientTokens(tokens);
+    }
+    RequestLog& requests() override { return watched; }
+    std::vector<ClientUse> uses() const override { return used; }
     Result<void> reload() override {
         ++reloads;
         return config_problem.empty() ? Result<void>() : Error{config_problem};

@@ -1,9 +1,9 @@
 #include "supervisor/control/server.hpp"
 
+#include "tests/support/stranger.hpp"
 #include "tests/unit/control/controlled.hpp"
 
 #include <sys/resource.h>
-#include <sys/wait.h>
 
 using namespace livesock;
 using namespace std::chrono_literals;
@@ -136,32 +136,9 @@ TEST_CASE("where descriptors run out accepting pauses without work, and resumes"
 TEST_CASE("a process of another user is not served, even where it can connect" *
           doctest::skip(::geteuid() != 0)) {
     Controlled controlled;
-    for (const std::string& open : {controlled.temp.path(), controlled.directory.path()})
-        REQUIRE(::chmod(open.c_str(), 0755) == 0);
-    REQUIRE(::chmod(controlled.path.c_str(), 0666) == 0);
-    int report[2] = {-1, -1};
-    REQUIRE(::pipe2(report, O_NONBLOCK | O_CLOEXEC) == 0);
-    const UniqueFd read_end(report[0]);
-    UniqueFd write_end(report[1]);
-    const pid_t child = ::fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-        char byte = '-'; // could not connect at all
-        if (::setresuid(65534, 65534, 65534) == 0) {
-            if (const Result<UniqueFd> fd = dial(controlled.path)) {
-                ::fcntl(fd->get(), F_SETFL, 0);
-                (void)!::send(fd->get(), "{\"command\":\"stop\"}\n", 19, MSG_NOSIGNAL);
-                byte = ::recv(fd->get(), &byte, 1, 0) > 0 ? 'y' : 'n';
-            }
-        }
-        (void)!::write(write_end.get(), &byte, 1);
-        ::_exit(0);
-    }
-    write_end.reset();
-    char answered = 0;
-    CHECK(run_until(controlled.loop, [&] { return ::read(read_end.get(), &answered, 1) == 1; }));
-    ::waitpid(child, nullptr, 0);
-    CHECK(answered == 'n');
+    CHECK(reception_of_stranger(controlled.loop, controlled.temp.path(),
+                                controlled.directory.path(), controlled.path,
+                                "{\"command\":\"stop\"}\n") == Reception::refused);
     CHECK(controlled.host.stops == 0);
     CHECK(controlled.ask(ping)["ok"] == true);
 }

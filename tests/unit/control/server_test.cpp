@@ -71,8 +71,12 @@ TEST_CASE("status and list do not wait for ever for an agent that is silent") {
     FakeAgent& agent = controlled.add_live('a');
     agent.is_silent = true;
     std::string command;
-    SUBCASE("status") { command = "status"; }
-    SUBCASE("list") { command = "list"; }
+    SUBCASE("status") {
+        command = "status";
+    }
+    SUBCASE("list") {
+        command = "list";
+    }
     const TimePoint asked = Clock::now();
     CHECK(controlled.ask({{"command", command}})["ok"] == true);
     CHECK(Clock::now() - asked >= std::chrono::milliseconds(250));
@@ -103,11 +107,21 @@ TEST_CASE("register refuses what is no absolute path of an agent") {
     Controlled controlled;
     json request{{"command", "register"}};
     SUBCASE("nothing") {}
-    SUBCASE("no string") { request["path"] = 5; }
-    SUBCASE("an empty path") { request["path"] = ""; }
-    SUBCASE("a relative path") { request["path"] = "agent.a"; }
-    SUBCASE("a path that is unknown") { request["path"] = controlled.temp.entry("none"); }
-    SUBCASE("a file") { request["path"] = controlled.temp.write("file", ""); }
+    SUBCASE("no string") {
+        request["path"] = 5;
+    }
+    SUBCASE("an empty path") {
+        request["path"] = "";
+    }
+    SUBCASE("a relative path") {
+        request["path"] = "agent.a";
+    }
+    SUBCASE("a path that is unknown") {
+        request["path"] = controlled.temp.entry("none");
+    }
+    SUBCASE("a file") {
+        request["path"] = controlled.temp.write("file", "");
+    }
     CHECK(is_refused(controlled.ask(request), "refused"));
     CHECK(controlled.pool.candidates().empty());
 }
@@ -127,7 +141,12 @@ TEST_CASE("use has an agent preferred, until auto ends that") {
     FakeAgent& newer = controlled.add_live('b');
     const std::string label = controlled.pool.find(older.path())->label();
     CHECK(controlled.ask({{"command", "use"}, {"agent", older.path()}}) ==
-          json{{"ok", true}, {"chosen", older.path()}, {"label", label}, {"pinned", older.path()}});
+          json{{"ok", true},
+               {"chosen", older.path()},
+               {"label", label},
+               {"pinned", older.path()},
+               {"by", "path"},
+               {"among", {label}}});
     CHECK(controlled.pool.selected()->path() == older.path());
 
     SUBCASE("what is unknown changes nothing") {
@@ -135,19 +154,40 @@ TEST_CASE("use has an agent preferred, until auto ends that") {
         CHECK(is_refused(controlled.ask({{"command", "use"}, {"agent", ""}}), "not_found"));
         CHECK(is_refused(controlled.ask({{"command", "use"}, {"agent", 1}}), "not_found"));
         CHECK(is_refused(controlled.ask({{"command", "use"}}), "not_found"));
-        CHECK(controlled.pool.pinned() == older.path());
+        CHECK(controlled.pool.pinned().word == older.path());
     }
     SUBCASE("auto") {
         CHECK(controlled.ask({{"command", "use"}, {"agent", "auto"}}) ==
-              json{{"ok", true}, {"chosen", newer.path()}, {"label", label}, {"pinned", nullptr}});
-        CHECK(controlled.pool.pinned().empty());
+              json{{"ok", true},
+                   {"chosen", newer.path()},
+                   {"label", label},
+                   {"pinned", nullptr},
+                   {"by", nullptr},
+                   {"among", json::array()}});
+        CHECK(controlled.pool.pinned() == Pin{});
     }
+}
+
+TEST_CASE("a name that several agents have is used, and told to be one of several") {
+    Controlled controlled;
+    controlled.add_live('a');
+    FakeAgent& newer = controlled.add_live('b');
+    const std::string label = controlled.pool.find(newer.path())->label();
+    const json answer = controlled.ask({{"command", "use"}, {"agent", label}});
+    CHECK(answer["chosen"] == newer.path());
+    CHECK(answer["by"] == "label");
+    CHECK(answer["among"] == json{label, label});
 }
 
 TEST_CASE("use says that there is no agent to go to") {
     Controlled controlled;
     CHECK(controlled.ask({{"command", "use"}, {"agent", "auto"}}) ==
-          json{{"ok", true}, {"chosen", nullptr}, {"label", nullptr}, {"pinned", nullptr}});
+          json{{"ok", true},
+               {"chosen", nullptr},
+               {"label", nullptr},
+               {"pinned", nullptr},
+               {"by", nullptr},
+               {"among", json::array()}});
 }
 
 TEST_CASE("reload reads the configuration again, or says what is wrong with it") {
@@ -184,16 +224,36 @@ TEST_CASE("what is no JSON object is malformed, and ends the connection") {
     Controlled controlled;
     FarEnd client = controlled.connect();
     std::string text;
-    SUBCASE("no JSON") { text = "ping\n"; }
-    SUBCASE("nothing") { text = "\n"; }
-    SUBCASE("more than one value") { text = "{} {}\n"; }
-    SUBCASE("an object that is not whole") { text = "{\"command\":\"ping\"\n"; }
-    SUBCASE("no object") { text = "[\"ping\"]\n"; }
-    SUBCASE("null") { text = "null\n"; }
-    SUBCASE("no UTF-8") { text = "{\"command\":\"\xff\"}\n"; }
-    SUBCASE("a number that is none") { text = "{\"command\":\"wait\",\"timeout_ms\":1e999}\n"; }
-    SUBCASE("depth") { text = std::string(60'000, '[') + "\n"; }
-    SUBCASE("a line that is too long") { text = std::string(longest_control_line + 1, ' '); }
+    SUBCASE("no JSON") {
+        text = "ping\n";
+    }
+    SUBCASE("nothing") {
+        text = "\n";
+    }
+    SUBCASE("more than one value") {
+        text = "{} {}\n";
+    }
+    SUBCASE("an object that is not whole") {
+        text = "{\"command\":\"ping\"\n";
+    }
+    SUBCASE("no object") {
+        text = "[\"ping\"]\n";
+    }
+    SUBCASE("null") {
+        text = "null\n";
+    }
+    SUBCASE("no UTF-8") {
+        text = "{\"command\":\"\xff\"}\n";
+    }
+    SUBCASE("a number that is none") {
+        text = "{\"command\":\"wait\",\"timeout_ms\":1e999}\n";
+    }
+    SUBCASE("depth") {
+        text = std::string(60'000, '[') + "\n";
+    }
+    SUBCASE("a line that is too long") {
+        text = std::string(longest_control_line + 1, ' ');
+    }
     CHECK(is_refused(controlled.ask_in_bytes(client, text), "malformed"));
     CHECK(run_until(controlled.loop, [&] { return client.at_end(); }));
     CHECK(controlled.ask({{"command", "ping"}})["ok"] == true);

@@ -10,7 +10,8 @@ using nlohmann::json;
 namespace {
 
 json status_of(const Controlled& controlled) {
-    return describe_status(controlled.host.told, controlled.pool, controlled.stand_ins);
+    return describe_status(controlled.host.told, controlled.pool, controlled.stand_ins,
+                           controlled.host.used);
 }
 
 std::vector<std::string> paths_in(const json& status) {
@@ -36,14 +37,23 @@ TEST_CASE("a supervisor says which it is and what it speaks") {
 
 TEST_CASE("status tells of the supervisor what it was told") {
     Controlled controlled;
-    controlled.host.told = {.directory = "/run/l",
-                            .agent_socket = "/run/l/agent.sock",
-                            .config = "/etc/l.toml",
-                            .log_file = "/run/l/log",
-                            .started = Clock::now() - 1500ms,
-                            .clients = 3,
-                            .answered = 20,
-                            .failed = 4};
+    controlled.host.told = {
+        .directory = "/run/l",
+        .agent_socket = "/run/l/agent.sock",
+        .config = "/etc/l.toml",
+        .log_file = "/run/l/log",
+        .started = Clock::now() - 1500ms,
+        .clients = 3,
+        .answered = 20,
+        .failed = 4,
+        .signing = {{.name = "box",
+                     .listen = "127.0.0.1:7221",
+                     .namespaces = {"git"},
+                     .token_file = "/t",
+                     .answered = 5,
+                     .refused = 2,
+                     .signatures = 4}},
+        .listeners = {{"127.0.0.1:7222", "agent", ""}, {"vsock 2:1", "agent", "why"}}};
     json status = status_of(controlled);
     const double uptime = status["uptime_seconds"];
     CHECK(uptime >= 1.5);
@@ -57,10 +67,26 @@ TEST_CASE("status tells of the supervisor what it was told") {
                      {"log", {{"to", "file"}, {"path", "/run/l/log"}}},
                      {"live", nullptr},
                      {"pinned", nullptr},
+                     {"policy", "newest"},
+                     {"listeners",
+                      {{{"name", "127.0.0.1:7222"}, {"kind", "agent"}, {"reason", nullptr}},
+                       {{"name", "vsock 2:1"}, {"kind", "agent"}, {"reason", "why"}}}},
                      {"clients", 3},
                      {"requests", {{"answered", 20}, {"failed", 4}}},
                      {"agents", json::array()},
-                     {"stand_ins", json::array()}});
+                     {"stand_ins", json::array()},
+                     {"signing",
+                      {{{"name", "box"},
+                        {"listen", "127.0.0.1:7221"},
+                        {"problem", nullptr},
+                        {"namespaces", {"git"}},
+                        {"keys", json::array()},
+                        {"hosts", json::array()},
+                        {"token_file", "/t"},
+                        {"requires_token", false},
+                        {"public_key", nullptr},
+                        {"requests", {{"answered", 5}, {"refused", 2}}},
+                        {"signatures", 4}}}}});
     CHECK(status == expected);
 }
 
@@ -86,19 +112,24 @@ TEST_CASE("an agent that is live is described with all that is known of it") {
     CHECK(described["last_answer_seconds"] < 60);
     described.erase("round_trip_ms");
     described.erase("last_answer_seconds");
+    CHECK(described["round_trips_ms"].size() >= 1);
+    described.erase("round_trips_ms");
     CHECK(described == json{{"path", agent.path()},
                             {"state", "live"},
                             {"selected", true},
                             {"origin", "configured"},
                             {"label", controlled.pool.find(agent.path())->label()},
                             {"client_address", nullptr},
+                            {"client_name", nullptr},
                             {"client_port", nullptr},
                             {"tty", nullptr},
                             {"pid", ::getpid()},
                             {"since", Controlled::born_of(1)},
                             {"keys", 1},
                             {"fingerprints", {fingerprint(make_blob('a'))}},
-                            {"reason", nullptr}});
+                            {"reason", nullptr},
+                            {"users", json::array()},
+                            {"user_count", 0}});
 }
 
 TEST_CASE("an agent that has not answered has nothing but its name") {
@@ -190,6 +221,31 @@ TEST_CASE("the selected agent comes first, then the live ones, the newest first 
     CHECK(status["live"] == a);
     for (const json& agent : status["agents"])
         CHECK(agent["selected"] == (agent["path"] == a));
+}
+
+TEST_CASE("an agent has its clients named, a process once, and what they wait for") {
+    Controlled controlled;
+    const FakeAgent& agent = controlled.add_live('a');
+    const std::uint64_t id = controlled.pool.find(agent.path())->id();
+    controlled.host.used = {
+        {.pid = ::getpid(), .agent = id, .request = RequestKind::sign, .since = Clock::now() - 3s},
+        {.pid = ::getpid(), .agent = id, .request = std::nullopt, .since = {}},
+        {.pid = ::getppid(), .agent = id, .request = std::nullopt, .since = {}},
+        {.pid = 1, .agent = id + 1, .request = std::nullopt, .since = {}}};
+    const json described = status_of(controlled)["agents"][0];
+    CHECK(described["user_count"] == 2);
+    REQUIRE(described["users"].size() == 2);
+    CHECK(described["users"][0]["pid"] == ::getpid());
+    CHECK(described["users"][0]["program"] == "unit-control");
+    CHECK(described["users"][0]["request"] == "sign");
+    CHECK(described["users"][0]["seconds"] >= 3);
+    CHECK(described["users"][1]["request"] == nullptr);
+    CHECK(described["users"][1]["seconds"] == nullptr);
+    for (pid_t pid = 10'000; pid < 10'020; ++pid)
+        controlled.host.used.push_back({.pid = pid, .agent = id, .request = {}, .since = {}});
+    const json crowded = status_of(controlled)["agents"][0];
+    CHECK(crowded["user_count"] == 22);
+    CHECK(crowded["users"].size() == 8);
 }
 
 TEST_CASE("the identities are those of the selected agent, in its order") {

@@ -113,9 +113,10 @@ TEST_CASE("dotted keys and inline tables are tables too") {
 TEST_CASE("an unknown table is refused at its name") {
     check_refused("\n [prob]\n", "2:3", {"unknown table 'prob'", "did you mean 'probe'?"});
     check_refused("[[prob]]\n", "1:3", {"unknown table 'prob'"});
-    check_refused(
-        "[zzzzzzzz]\n", "1:2",
-        {"unknown table 'zzzzzzzz'", "discovery, probe, selection, proxy, policy, fallback, log"});
+    check_refused("[zzzzzzzz]\n", "1:2",
+                  {"unknown table 'zzzzzzzz'",
+                   "discovery, probe, selection, proxy, policy, "
+                   "fallback, signing, upstream, listen, broker, labels, log"});
     CHECK_FALSE(contains(refused("[zzzzzzzz]\n"), "did you mean"));
 }
 
@@ -159,6 +160,10 @@ TEST_CASE("a key in the wrong table is sent to the right one") {
 
 TEST_CASE("what should be a table is refused where it is something else") {
     check_refused("probe = 3", "1:9", {"probe is 3, expected a table: [probe]"});
+    check_refused("policy = 'newest'", "1:10",
+                  {"policy is \"newest\", expected a table: [policy]; did you mean "
+                   "'selection.policy'?"});
+    check_refused("grace = '2s'", "1:1", {"unknown key 'grace'", "did you mean 'proxy.grace'?"});
     check_refused("[[probe]]", "1:1", {"probe is an array of tables, expected a table: [probe]"});
 }
 
@@ -208,7 +213,8 @@ TEST_CASE("a word that must be one of several is refused with the nearest") {
     check_refused("log.level = 'warnin'", "1:13",
                   {"is \"warnin\", expected one of \"error\", \"warning\", \"info\", \"debug\"",
                    "did you mean 'warning'?"});
-    check_refused("selection.policy = 'oldest'", "1:20", {"is \"oldest\", expected \"newest\""});
+    check_refused("selection.policy = 'oldest'", "1:20",
+                  {"is \"oldest\", expected one of \"newest\", \"active-client\""});
 }
 
 TEST_CASE("a pattern that is refused is shown") {
@@ -374,9 +380,107 @@ TEST_CASE("stand_in stands before the first table") {
     check_refused("stand_in = false", "1:12", {"stand_in is false, expected one of"});
     check_refused("[stand_in]", "1:1", {"stand_in is a table"});
     check_refused("stand_ins = 'off'", "1:1",
-                  {"unknown key 'stand_ins'", "or the key stand_in",
-                   "did you mean 'stand_in'?"});
+                  {"unknown key 'stand_ins'", "or the key stand_in", "did you mean 'stand_in'?"});
     check_refused(
         "[proxy]\nstand_in = 'off'", "2:1",
         {"unknown key 'stand_in' in [proxy]", "'stand_in' stands before the first table"});
+}
+
+TEST_CASE("upstreams and listeners are read in their order") {
+    const Config config = accepted(R"(
+        [[upstream]]
+        tcp = "172.16.0.1:7222"
+        token_file = "~/token"
+        [[upstream]]
+        vsock = "host:7222"
+        [[upstream]]
+        command = ["relay", "--x"]
+        [[upstream]]
+        bus = "http://127.0.0.1:498/v1/publish"
+        [[listen]]
+        tcp = "[::1]:7222"
+        [[listen]]
+        vsock = "any:7222"
+        cids = [3, 4]
+        [[listen]]
+        path = "~/further.sock"
+    )");
+    REQUIRE(config.upstreams.size() == 4);
+    CHECK(config.upstreams[0].tcp == "172.16.0.1:7222");
+    CHECK(config.upstreams[0].token_file == "/home/ann/token");
+    CHECK(config.upstreams[1].vsock == "host:7222");
+    CHECK(config.upstreams[2].command == std::vector<std::string>{"relay", "--x"});
+    CHECK(config.upstreams[3].bus == "http://127.0.0.1:498/v1/publish");
+    REQUIRE(config.listens.size() == 3);
+    CHECK(config.listens[0].name() == "[::1]:7222");
+    CHECK(config.listens[1].cids == std::vector<unsigned>{3, 4});
+    CHECK(config.listens[2].path == "/home/ann/further.sock");
+}
+
+TEST_CASE("an upstream has one way, and what it needs to be safe") {
+    check_refused("[[upstream]]\n", "1:", {"has 0 of", "expected exactly one"});
+    check_refused("[[upstream]]\ntcp = '127.0.0.1:1'\nbus = 'http://127.0.0.1/'\n",
+                  "1:", {"has 2 of"});
+    check_refused("[[upstream]]\ntcp = 'example.org:1'\n", "2:7", {"names are not looked up"});
+    check_refused("[[upstream]]\ntcp = 7\n", "2:7", {"upstream.tcp is 7"});
+    check_refused("[[upstream]]\ntcp = '10.0.0.1:1'\n", "1:", {"needs a token_file"});
+    check_refused("[[upstream]]\nvsock = 'any:1'\n", "1:", {"one machine"});
+    check_refused("[[upstream]]\nbus = 'https://127.0.0.1/'\n", "2:7", {"a URL"});
+    check_refused("[[upstream]]\ncommand = ['a']\ntoken_file = '/t'\n", "1:", {"token_file is"});
+    check_refused("[[upstream]]\nvsock = '2:1'\n[[upstream]]\nvsock = '2:1'\n",
+                  "3:", {"an earlier one"});
+}
+
+TEST_CASE("a listener that others can reach needs something that tells them apart") {
+    check_refused("[[listen]]\ntcp = '0.0.0.0:1'\n", "1:", {"needs a token_file"});
+    check_refused("[[listen]]\ntcp = '192.168.0.1:1'\n", "1:", {"needs a token_file"});
+    check_refused("[[listen]]\nvsock = '2:1'\n", "1:", {"needs a token_file, or the cids"});
+    check_refused("[[listen]]\nvsock = '2:1'\ncids = []\n", "3:8", {"an array of numbers"});
+    check_refused("[[listen]]\nvsock = '2:1'\ncids = [-1]\n", "3:9", {"numbers of virtual"});
+    check_refused("[[listen]]\nvsock = '2:1'\ncids = [4294967295]\n", "3:9", {"numbers of"});
+    check_refused("[[listen]]\ntcp = '127.0.0.1:1'\ncids = [3]\n", "1:", {"cids is for vsock"});
+    check_refused("[[listen]]\npath = '/a'\ntoken_file = '/t'\n", "1:", {"this user alone"});
+    accepted("[[listen]]\ntcp = '127.0.0.1:1'\n");
+    accepted("[[listen]]\ntcp = '0.0.0.0:1'\ntoken_file = '/t'\n");
+}
+
+TEST_CASE("an upstream that leads to our own listener is refused") {
+    check_refused("[[listen]]\ntcp = '127.0.0.1:1'\n[[upstream]]\ntcp = '127.0.0.1:1'\n",
+                  "3:", {"in a circle"});
+    accepted("[[listen]]\ntcp = '127.0.0.1:1'\n[[upstream]]\ntcp = '127.0.0.1:2'\n");
+    SUBCASE("of guests, too") {
+        const std::string bus = "[[upstream]]\nbus = 'http://localhost:7333/'\n";
+        const std::string listen = "[[broker.listen]]\nname = 'vm'\ntoken_file = '/t'\n"
+                                   "address = 'tcp:127.0.0.1:733";
+        check_refused(bus + listen + "3'\n", "1:", {"[[broker.listen]]", "in a circle"});
+        accepted(bus + listen + "4'\n");
+        check_refused(bus + "[[broker.listen]]\nname = 'vm'\ntoken_file = '/t'\n"
+                            "address = 'tcp:0.0.0.0:7333'\n",
+                      "1:", {"in a circle"});
+    }
+}
+
+TEST_CASE("labels are by the address of a client or the path of a socket") {
+    const Config config = accepted("[labels]\n\"10.0.0.5\" = 'laptop'\n'fe80::1%eth0' = 'tower'\n"
+                                   "\"/a b/c\" = 'work'\n\"~/agent\" = 'home'\n");
+    CHECK(config.labels == Labels{{"10.0.0.5", "laptop"},
+                                  {"fe80::1%eth0", "tower"},
+                                  {"/a b/c", "work"},
+                                  {"/home/ann/agent", "home"}});
+    check_refused("labels = 1", "1:10", {"labels is 1, expected a table: [labels]"});
+    check_refused("[labels]\nlaptop = 'x'", "2:1",
+                  {"unknown key 'laptop' in [labels], expected an address"});
+    check_refused("[labels]\n10.0.0.5 = 'x'", "2:1", {"unknown key '10'", "in quotes"});
+    check_refused("[labels]\n\"10.0.0.5\" = ''", "2:14", {"is \"\", expected a string of 1 to"});
+    check_refused("[labels]\n\"10.0.0.5\" = 5", "2:14", {"labels.\"10.0.0.5\" is 5"});
+    check_refused("[labels]\n\"::1\" = '" + std::string(65, 'x') + '\'', "2:9", {"64 bytes"});
+    std::string many = "[labels]\n";
+    for (int i = 0; i < 257; ++i)
+        many += "\"/" + std::to_string(i) + "\" = 'x'\n";
+    check_refused(many, "1:1", {"more than 256 labels"});
+}
+
+TEST_CASE("the policy may be to follow the client that types") {
+    CHECK(accepted("selection.policy = 'active-client'").selection.policy ==
+          SelectionPolicy::active_client);
 }

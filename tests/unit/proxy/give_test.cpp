@@ -1,4 +1,5 @@
 // Clients that another process goes on with.
+#include "supervisor/base/endpoint.hpp"
 #include "tests/unit/proxy/proxied.hpp"
 
 #include <fcntl.h>
@@ -75,4 +76,35 @@ TEST_CASE("who waits in the backlog of a socket that is replaced is served") {
     FarEnd late = proxied.connect();
     CHECK(proxied.ask(early, request_identities_frame()) == list_of(agent));
     CHECK(proxied.ask(late, request_identities_frame()) == list_of(agent));
+}
+
+TEST_CASE("clients of other machines get a quarter of the room") {
+    ProxySettings settings = Proxied::slow_proxy;
+    settings.max_clients = 8;
+    Proxied proxied(settings);
+    Endpoint endpoint;
+    UniqueFd listener;
+    for (int port = 20000 + ::getpid() % 20000; !listener && port < 65536; ++port) {
+        endpoint = *tcp_endpoint("127.0.0.1:" + std::to_string(port));
+        if (Result<UniqueFd> fd = listen_on(endpoint))
+            listener = std::move(*fd);
+    }
+    std::vector<FarEnd> clients;
+    for (int i = 0; i < 2; ++i) {
+        CHECK(proxied.proxy->has_room_for_remote());
+        clients.emplace_back(std::move(*begin_connect(endpoint)));
+        UniqueFd accepted;
+        CHECK(run_until(proxied.loop, [&] {
+            accepted.reset(
+                ::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+            return static_cast<bool>(accepted);
+        }));
+        proxied.proxy->take_client(std::move(accepted), {});
+    }
+    CHECK(proxied.proxy->clients() == 2);
+    CHECK(!proxied.proxy->has_room_for_remote());
+    FakeAgent& agent = proxied.add_live('a');
+    CHECK(proxied.ask(clients[0], request_identities_frame()) == list_of(agent));
+    clients[1].close();
+    CHECK(run_until(proxied.loop, [&] { return proxied.proxy->has_room_for_remote(); }));
 }

@@ -1,6 +1,6 @@
-#include "supervisor/agent/public_key.hpp"
 #include "tests/unit/proxy/proxied.hpp"
 
+#include "supervisor/agent/public_key.hpp"
 using namespace livesock;
 
 namespace {

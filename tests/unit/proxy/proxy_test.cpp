@@ -1,10 +1,10 @@
 #include "supervisor/proxy/proxy.hpp"
 
 #include "supervisor/base/log.hpp"
+#include "tests/support/stranger.hpp"
 #include "tests/unit/proxy/proxied.hpp"
 
 #include <sys/resource.h>
-#include <sys/wait.h>
 
 using namespace livesock;
 using namespace std::chrono_literals;
@@ -209,33 +209,52 @@ TEST_CASE("a process of another user is not served, even where it can connect" *
           doctest::skip(::geteuid() != 0)) {
     Proxied proxied;
     FakeAgent& agent = proxied.add_live('a');
-    for (const std::string& open : {proxied.temp.path(), proxied.directory.path()})
-        REQUIRE(::chmod(open.c_str(), 0755) == 0);
-    REQUIRE(::chmod(proxied.path.c_str(), 0666) == 0);
-    int report[2] = {-1, -1};
-    REQUIRE(::pipe2(report, O_NONBLOCK | O_CLOEXEC) == 0);
-    const UniqueFd read_end(report[0]);
-    UniqueFd write_end(report[1]);
-    const pid_t child = ::fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-        char byte = '-'; // could not connect at all
-        if (::setresuid(65534, 65534, 65534) == 0) {
-            if (const Result<UniqueFd> fd = dial(proxied.path)) {
-                ::fcntl(fd->get(), F_SETFL, 0);
-                const std::string& request = request_identities_frame();
-                (void)!::send(fd->get(), request.data(), request.size(), MSG_NOSIGNAL);
-                byte = ::recv(fd->get(), &byte, 1, 0) > 0 ? 'y' : 'n';
-            }
-        }
-        (void)!::write(write_end.get(), &byte, 1);
-        ::_exit(0);
-    }
-    write_end.reset();
-    char answered = 0;
-    CHECK(run_until(proxied.loop, [&] { return ::read(read_end.get(), &answered, 1) == 1; }));
-    ::waitpid(child, nullptr, 0);
-    CHECK(answered == 'n');
+    CHECK(reception_of_stranger(proxied.loop, proxied.temp.path(), proxied.directory.path(),
+                                proxied.path, request_identities_frame()) == Reception::refused);
     CHECK(agent.client_requests().empty());
     CHECK(proxied.proxy->clients() == 0);
+}
+
+TEST_CASE("an agent that leads back to us is found out before it is used") {
+    Proxied proxied;
+    FakeAgent& agent = proxied.add_live('a');
+    FakeAgent& loop = proxied.make_agent('l');
+    // What is asked at the one comes to us as a client's request, and the answer goes back.
+    FarEnd client = proxied.connect();
+    std::size_t passed = 0;
+    loop.answer = [&](const FakeAgent::Request& request) -> std::optional<std::string> {
+        client.send(request.frame);
+        ++passed;
+        return std::string();
+    };
+    proxied.add(loop);
+    const auto pass_answer = [&] {
+        if (const std::string answer = client.take(); !answer.empty())
+            loop.send(0, answer);
+    };
+    REQUIRE(run_until(proxied.loop, [&] {
+        pass_answer();
+        return proxied.pool.find(loop.path()) != nullptr &&
+               proxied.pool.find(loop.path())->state() == AgentState::dead;
+    }));
+    CHECK(passed == 2);
+    CHECK(proxied.pool.find(loop.path())->reason().find("leads back") != std::string::npos);
+    CHECK(proxied.pool.selected()->path() == agent.path());
+    CHECK(proxied.proxy->statistics().failed == 0);
+}
+
+TEST_CASE("an agent that only happens to be asked while a client asks is used") {
+    Proxied proxied;
+    FakeAgent& old_one = proxied.add_live('a');
+    FakeAgent& new_one = proxied.make_agent('b');
+    new_one.is_silent = true;
+    proxied.add(new_one);
+    REQUIRE(run_until(proxied.loop, [&] { return !new_one.requests.empty(); }));
+    FarEnd client = proxied.connect();
+    CHECK(proxied.ask(client, request_identities_frame()) == list_of(old_one));
+    new_one.is_silent = false;
+    new_one.answer_now(new_one.requests.front());
+    CHECK(
+        run_until(proxied.loop, [&] { return proxied.pool.selected()->path() == new_one.path(); }));
+    CHECK(new_one.requests.size() == 2);
 }

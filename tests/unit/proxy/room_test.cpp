@@ -128,7 +128,7 @@ TEST_CASE("a turn that does not come in time is a failure that says why") {
     const FailedRequest& failed = narrow.proxy->failures().requests().front();
     CHECK(failed.cause.find("max_upstreams") != std::string::npos);
     CHECK(failed.waited >= 30ms);
-    CHECK(failed.pid == ::getpid());
+    CHECK(failed.client.pid == ::getpid());
     CHECK(failed.kind == RequestKind::list);
 }
 
@@ -175,7 +175,7 @@ TEST_CASE("of the requests that failed the last are kept, with what was tried") 
     CHECK(failed.attempts[0].path == agent.path());
     CHECK(failed.attempts[0].outcome == "it closed the connection");
     CHECK(failed.kind == RequestKind::other);
-    CHECK(failed.program.starts_with("unit-"));
+    CHECK(failed.client.program.starts_with("unit-"));
     for (int i = 0; i < 100; ++i) {
         FarEnd another = proxied.connect();
         CHECK(proxied.ask(another, add_key_frame) == failure_frame());

@@ -777,6 +777,8 @@ struct LoneSession final : SessionHost {
     int closed = 0;
     int refused = 0;
     int upstreams = 0;
+    std::optional<std::uint64_t> preferred = 0; ///< by the client; nothing: not known yet
+    std::uint64_t known_last = 0;
 
     LoneSession() {
         auto [ours, theirs] = make_connection();
@@ -791,10 +793,13 @@ struct LoneSession final : SessionHost {
     const ProxySettings& settings() const override { return proxy_settings; }
     void session_closed(Session&) override { ++closed; }
     void client_refused(const std::string&) override { ++refused; }
-    void request_answered() override {}
+    void request_answered(const Session&) override {}
     void request_failed(FailedRequest) override {}
     bool has_turn(Session&, Candidate&) override { return true; }
     bool is_awaited(std::uint64_t) override { return false; }
+    std::optional<std::uint64_t> locate(Session&, bool is_late) override {
+        return is_late ? known_last : preferred;
+    }
     bool refuse(const Message&, pid_t) override { return false; }
     void sign_waits(std::string_view, pid_t) override {}
     void leave_queue(Session&) override {}
@@ -863,13 +868,136 @@ TEST_CASE("a client's bindings are remembered up to the number that OpenSSH's ag
     FarEnd client = proxied.connect();
     for (int i = 0; i < 16; ++i)
         CHECK(proxied.ask(client, session_bind_frame(std::to_string(i))) == success_frame);
-    // What cannot be repeated at another agent does not pass.
-    CHECK(proxied.ask(client, session_bind_frame("one too many")) == failure_frame());
-    FarEnd verbose = proxied.connect();
-    CHECK(proxied.ask(verbose, session_bind_frame(std::string(16 * 1024, 'x'))) == failure_frame());
-    CHECK(frames_at(new_one).size() == 16);
     new_one.log_out();
     REQUIRE(run_until(proxied.loop, [&] { return proxied.pool.candidates().size() == 1; }));
     CHECK(proxied.ask(client, request_identities_frame()) == list_of(old_one));
     CHECK(frames_at(old_one).size() == 17);
+}
+
+TEST_CASE("nothing is asked for a client whose session-bind could not be repeated elsewhere") {
+    Proxied proxied;
+    FakeAgent& agent = proxied.add_live('a');
+    FarEnd client = proxied.connect();
+    std::size_t accepted = 0;
+    std::string last;
+    SUBCASE("it is one too many") {
+        for (; accepted < 16; ++accepted)
+            CHECK(proxied.ask(client, session_bind_frame(std::to_string(accepted))) ==
+                  success_frame);
+        last = "17";
+    }
+    SUBCASE("it is too long") {
+        last = std::string(64 * 1024, 'x');
+    }
+    SUBCASE("all of them together are") {
+        for (; accepted < 3; ++accepted)
+            CHECK(proxied.ask(client, session_bind_frame(std::string(20 * 1024, 'x'))) ==
+                  success_frame);
+        last = std::string(20 * 1024, 'x');
+    }
+    CHECK(proxied.ask(client, session_bind_frame(last)) == failure_frame());
+    CHECK(proxied.ask(client, request_identities_frame()) == failure_frame());
+    CHECK(proxied.ask(client, session_bind_frame("short")) == failure_frame());
+    CHECK(frames_at(agent).size() == accepted);
+    FarEnd other = proxied.connect();
+    CHECK(proxied.ask(other, request_identities_frame()) == list_of(agent));
+}
+
+TEST_CASE("one whose session-bind could not be kept is not given away, it ends") {
+    Proxied proxied;
+    proxied.add_live('a');
+    FarEnd client = proxied.connect();
+    CHECK(proxied.ask(client, session_bind_frame(std::string(64 * 1024, 'x'))) == failure_frame());
+    int taken = 0;
+    proxied.proxy->give_clients([&](int, std::span<const SessionBinding>) {
+        ++taken;
+        return true;
+    });
+    CHECK(proxied.ends(client));
+    CHECK(taken == 0);
+}
+
+TEST_CASE("who asks an agent that waits for a touch waits with it") {
+    ProxySettings settings = Proxied::slow_proxy;
+    settings.list_timeout = 20ms;
+    Proxied proxied(settings);
+    FakeAgent& agent = proxied.add_live('a');
+    agent.is_silent = true;
+    FarEnd signer = proxied.connect();
+    signer.send(sign_request_for(make_blob('a')));
+    REQUIRE(run_until(proxied.loop, [&] { return agent.client_requests().size() == 1; }));
+    const TimePoint began = Clock::now();
+    FarEnd other = proxied.connect();
+    other.send(request_identities_frame());
+    SUBCASE("as long as there is no other") {
+        CHECK(run_until(proxied.loop,
+                        [&] { return Clock::now() - began > 5 * settings.list_timeout; }));
+        CHECK(other.received().empty());
+        agent.is_silent = false;
+        for (const auto& request : agent.client_requests())
+            agent.answer_now(request);
+        CHECK(proxied.receive(other) == list_of(agent));
+        CHECK(proxied.receive(signer) == signature_of(agent));
+    }
+    SUBCASE("and goes to another if there is one") {
+        FakeAgent& another = proxied.make_agent('b');
+        proxied.add(another);
+        CHECK(proxied.receive(other) == list_of(another));
+        CHECK(signer.received().empty());
+    }
+}
+
+TEST_CASE("a request goes to the agent that its client prefers, and waits a moment to know that") {
+    LoneSession lone;
+    lone.proxy_settings.follows_typing = true;
+    Proxied& proxied = lone.proxied;
+    FakeAgent& old_one = proxied.add_live('a');
+    FakeAgent& new_one = proxied.add_live('b');
+    const auto id_of = [&](const FakeAgent& agent) {
+        return proxied.pool.find(agent.path())->id();
+    };
+    const auto ask = [&] { return proxied.ask(lone.client, request_identities_frame()); };
+    SUBCASE("one that is known") {
+        lone.preferred = id_of(old_one);
+        CHECK(ask() == list_of(old_one));
+    }
+    SUBCASE("another one with the next request") {
+        for (const FakeAgent* const agent : {&old_one, &new_one, &old_one}) {
+            lone.preferred = id_of(*agent);
+            CHECK(ask() == list_of(*agent));
+        }
+        CHECK(lone.upstreams == 1);
+    }
+    SUBCASE("one that is known soon") {
+        lone.preferred.reset();
+        lone.client.send(request_identities_frame());
+        settle(proxied.loop);
+        lone.session->on_located(); // of somebody else
+        CHECK(lone.upstreams == 0);
+        lone.preferred = id_of(old_one);
+        lone.session->on_located();
+        CHECK(proxied.receive(lone.client) == list_of(old_one));
+        lone.session->on_located();
+        CHECK(lone.upstreams == 1);
+    }
+    SUBCASE("one that nobody tells") {
+        lone.preferred.reset();
+        CHECK(ask() == list_of(new_one));
+        lone.known_last = id_of(old_one);
+        CHECK(ask() == list_of(old_one));
+    }
+    SUBCASE("one that is not there, or not live") {
+        lone.preferred = 4711;
+        CHECK(ask() == list_of(new_one));
+        lone.preferred = id_of(old_one);
+        old_one.log_out();
+        CHECK(ask() == list_of(new_one));
+    }
+    SUBCASE("the proxy ends meanwhile") {
+        lone.preferred.reset();
+        lone.client.send(request_identities_frame());
+        settle(proxied.loop);
+        lone.session->on_shutdown();
+        CHECK(proxied.receive(lone.client) == failure_frame());
+    }
 }

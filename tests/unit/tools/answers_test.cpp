@@ -18,7 +18,7 @@ ControlAnswer answer(const char* text) {
 TEST_CASE("a status is read") {
     const StatusReport report = read_status(answer(
         R"({"ok":true,"pid":7,"uptime_seconds":5,"agent_socket":"/d/agent.sock","live":"/a",
-            "pinned":null,"clients":3,"requests":{"answered":4,"failed":1},
+            "pinned":null,"policy":"active-client","clients":3,"requests":{"answered":4,"failed":1},
             "log":{"to":"file","path":"/d/log"},
             "agents":[{"path":"/a","state":"live","selected":true,"origin":"forwarded",
                        "label":"x on pts/1","since":9,"round_trip_ms":1.5,"keys":2,"reason":null},
@@ -26,6 +26,7 @@ TEST_CASE("a status is read") {
     CHECK(report.pid == 7);
     CHECK(report.live == "/a");
     CHECK(!report.pinned);
+    CHECK(report.follows_typing);
     CHECK(report.answered == 4);
     CHECK(report.failed == 1);
     CHECK(report.logs_to_file);
@@ -65,4 +66,23 @@ TEST_CASE("single members are read") {
     CHECK(number_member(answer(R"({"pid":5.75})"), "pid") == 5);
     for (const char* text : {R"({"pid":"5"})", R"({"pid":1e300})", R"({"pid":-1e19})"})
         CHECK_MESSAGE(!number_member(answer(text), "pid"), text);
+}
+
+TEST_CASE("failures are read") {
+    const auto failures = read_failures(answer(
+        R"({"ok":true,"failures":[{"time":9,"request":"sign","pid":5,"program":"ssh",
+            "command":"git","directory":"/x","pane":"%3","waited_seconds":1.5,"cause":"why",
+            "attempts":[{"path":"/a","label":"a","state":"hung","outcome":"o","seconds":1}]},
+           {"pid":null,"program":null,"attempts":[7]},8]})"));
+    REQUIRE(failures.size() == 3);
+    CHECK(failures[0].time == 9);
+    CHECK(failures[0].request == "sign");
+    CHECK(failures[0].client == ClientReport{5, "ssh", "git", "/x", "%3"});
+    CHECK(failures[0].waited_seconds == 1.5);
+    CHECK(failures[0].cause == "why");
+    REQUIRE(failures[0].attempts.size() == 1);
+    CHECK(failures[0].attempts[0] == FailureReport::Attempt{"/a", "a", "hung", "o"});
+    CHECK(failures[1].client == ClientReport{});
+    CHECK(failures[1].attempts.size() == 1);
+    CHECK(failures[2].cause.empty());
 }

@@ -44,6 +44,13 @@ TEST_CASE("variables are exported in the words of the shell") {
     CHECK(export_commands(Shell::fish, variables) == "set -gx A '1';\nset -gx B 'x y';\n");
 }
 
+TEST_CASE("tmux is told of all variables at once") {
+    using Words = std::vector<std::string>;
+    CHECK(tmux_command({{"A", "1"}, {"B", "x y;"}}) == Words{"tmux", "set-environment", "-g", "A",
+                                                             "1", ";", "set-environment", "-g", "B",
+                                                             "x y\\;"});
+}
+
 TEST_CASE("the shim is preloaded after what is preloaded already, and once") {
     CHECK(composed_preload("", shim) == shim);
     CHECK(composed_preload("/lib/a.so", shim) == std::string("/lib/a.so:") + shim);

@@ -43,6 +43,7 @@ TEST_CASE("text is wrapped at blanks") {
 TEST_CASE("colours are there only if wanted") {
     CHECK(coloured(View{.colour = true}, Colour::red, "x") == "\033[31mx\033[0m");
     CHECK(coloured(View{.colour = true}, Colour::none, "x") == "x");
+    CHECK(coloured(View{.colour = true}, Colour::bold, "").empty());
     CHECK(coloured(View{}, Colour::red, "x") == "x");
 }
 

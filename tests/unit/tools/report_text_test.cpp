@@ -7,7 +7,7 @@ using namespace livesock;
 namespace {
 
 constexpr std::int64_t now = 1'800'000'000;
-const Surroundings inside{now, true};
+const ThisShell inside{now, true};
 
 AgentReport agent(const char* state, const char* label, const char* path) {
     return {.path = path, .state = state, .label = label, .forwarded = true, .since = now - 240};
@@ -119,6 +119,24 @@ TEST_CASE("the first line says whether things work") {
     }
 }
 
+TEST_CASE("where the agent goes with who types, the first line says so") {
+    StatusReport report = report_of({live_agent(), agent("live", "10.0.0.9", "/b")});
+    report.follows_typing = true;
+    CHECK(first_line(report) ==
+          "livesock is working: ssh uses the agent of the machine that is typed on; where that is "
+          "not known, the agent of 10.0.0.5 on pts/3 (2 keys, 12 ms).");
+    constexpr const char* plain =
+        "livesock is working: ssh uses the agent of 10.0.0.5 on pts/3 (2 keys, 12 ms).";
+    SUBCASE("but not with a pin") {
+        report.pinned = "10.0.0.5";
+        CHECK(first_line(report) == plain);
+    }
+    SUBCASE("nor where only one is live") {
+        report.agents[1].state = "late";
+        CHECK(first_line(report) == plain);
+    }
+}
+
 TEST_CASE("the first line says what to do when nothing is live") {
     CHECK(first_line(report_of({})) ==
           "No agent is live: none has been found. Log in with 'ssh -A', or name an agent's socket "
@@ -167,13 +185,29 @@ TEST_CASE("identities are listed with the agent that holds them") {
           "SHA256:BBBB  ecdsa-sha2-nistp256  \\x1b]0;x\\x07  10.0.0.5 on pts/3\n");
 }
 
+TEST_CASE("a shell that does not use livesock is told what it can do") {
+    StatusReport report;
+    ThisShell here;
+    const auto has = [&](const char* words) {
+        return status_text(report, View{}, here).find(words) != std::string::npos;
+    };
+    CHECK(has("This shell does not use it: eval \"$(livesock env)\"\n"));
+    here.own_agent = "/run/user/7/agent";
+    CHECK(has("This shell uses an agent of its own choice, /run/user/7/agent; to have livesock use "
+              "that, too: livesock register\n"));
+    report.agents = {{.path = "/run/user/7/agent", .state = "live"}};
+    CHECK(has("This shell uses an agent of its own choice, /run/user/7/agent.\n"));
+    here = {.uses_agent = true};
+    CHECK(!has("This shell"));
+}
+
 TEST_CASE("stand-ins are shown with their reason and some of those who use them") {
     StatusReport report;
     report.stand_ins = {
         {"/tmp/ssh-X/agent.1", "dead", {{12, "sh"}, {13, "tmux: server"}}, 2},
         {"/tmp/ssh-Y/agent.2", "hung", {{1, "a"}, {2, "b"}, {3, "c"}, {4, "d"}}, 70},
         {"/tmp/ssh-Z/agent.3", "dead", {}, 0}};
-    const std::string text = status_text(report, View{}, Surroundings{});
+    const std::string text = status_text(report, View{}, ThisShell{});
     const auto has = [&](const char* words) { return text.find(words) != std::string::npos; };
     CHECK(has("STAND-IN  USED BY"));
     CHECK(has("dead      sh (12), tmux: server (13)"));
@@ -184,4 +218,43 @@ TEST_CASE("stand-ins are shown with their reason and some of those who use them"
 TEST_CASE("healing is told a line a path") {
     CHECK(healing_text({{"/a", "stood_in", "nobody listened"}, {"/b", "refused", "it is\nodd"}},
                        View{}) == "/a: nobody listened\n/b: refused: it is\\nodd\n");
+}
+
+TEST_CASE("who uses an agent stands below it") {
+    AgentReport used = live_agent();
+    used.label = "laptop (10.0.0.5) on pts/3";
+    const ClientReport git{4711, "ssh", "git", "/home/zoe/src/x", "%3"};
+    used.users = {{git, "sign", 4.2}, {{99, "node", "", "/srv", ""}, {}, 60}};
+    used.user_count = 2;
+    StatusReport report = report_of({used});
+    CHECK(status_text(report, View{.width = 80, .home = "/home/zoe"}, inside) ==
+          R"(livesock is working: ssh uses the agent of laptop (10.0.0.5) on pts/3 (2 keys,
+12 ms).
+
+   STATE  AGENT                       KEYS  ROUND TRIP  SINCE  PATH
+*  live   laptop (10.0.0.5) on pts/3     2       12 ms  4 min  /tmp/ssh...gent.4242
+          used by git in ~/src/x, pane %3 (waits for a signature, 4.2 s); node
+          in /srv
+
+Supervisor: pid 99, up 2 h; 1 client; 41 requests answered, 0 failed.
+Agent socket: ~/.local/state/livesock/box/agent.sock
+)");
+    SUBCASE("further ones are counted") {
+        report.agents[0].users.resize(4);
+        report.agents[0].user_count = 70;
+        CHECK(status_text(report, View{}, inside).find("; and 67 more\n") != std::string::npos);
+    }
+}
+
+TEST_CASE("what is used now is said, with the name by which it was meant") {
+    const View wide{};
+    CHECK(choice_text("auto", {"a", {}, {}}, wide) == "Choosing by itself again: now 'a'.\n");
+    CHECK(choice_text("auto", {}, wide) == "No agent is live now; 'livesock status' says more.\n");
+    CHECK(choice_text("pts/3", {"laptop on pts/3", "tty", {"laptop on pts/3"}}, wide) ==
+          "Now using 'laptop on pts/3', called so by its tty.\n");
+    CHECK(choice_text("work", {"b", "key", {"a", "b"}}, wide) ==
+          "Now using 'b', called so by its key. 'work' is one of 2: 'a', 'b'. The newest that is "
+          "live is used.\n");
+    CHECK(choice_text("x\n", {"c", "host", {"a"}}, wide) ==
+          "'x\\n' is pinned, but not live: now 'c' is used.\n");
 }

@@ -48,6 +48,20 @@ TEST_CASE("the words of other commands are all ours") {
     CHECK(part_words(Strings{"--version"}).own == Strings{"--version"});
 }
 
+TEST_CASE("what is said about the output is taken out wherever it stands") {
+    Strings words{"--quiet", "status", "--color=never", "--json", "-q", "--", "--color"};
+    const OutputWords taken = take_output_words(words);
+    CHECK(taken.is_quiet);
+    CHECK(taken.colour == "never");
+    CHECK(words == Strings{"status", "--json", "--", "--color"});
+    Strings bare{"list", "--color"};
+    CHECK(take_output_words(bare).colour == "always");
+    CHECK(bare == Strings{"list"});
+    Strings none{"--colours", "--colour", "-qq"};
+    CHECK(!take_output_words(none).colour);
+    CHECK(none.size() == 3);
+}
+
 TEST_CASE("a misspelt word is answered with the one that was meant") {
     CHECK(unknown_word("command", "staus", known, "livesock --help") ==
           "unknown command 'staus': did you mean 'status'?");

@@ -203,14 +203,22 @@ TEST_CASE("an agent can be pinned by path, label or the fingerprint of a key") {
     FakeAgent& new_one = pooled.add_live('b');
     REQUIRE(pooled.selected() == new_one.path());
     std::string name;
-    SUBCASE("path") { name = old_one.path(); }
-    SUBCASE("fingerprint") { name = fingerprint(make_blob('a')); }
+    SUBCASE("path") {
+        name = old_one.path();
+    }
+    SUBCASE("what the user calls it") {
+        pooled.pool.apply({{old_one.path(), "work"}});
+        name = "work";
+    }
+    SUBCASE("fingerprint") {
+        name = fingerprint(make_blob('a'));
+    }
     REQUIRE(pooled.pool.pin(name));
-    CHECK(pooled.pool.pinned() == name);
+    CHECK(pooled.pool.pinned().word == name);
     CHECK(pooled.selected() == old_one.path());
     CHECK(pooled.published() == old_one.path());
     pooled.pool.unpin();
-    CHECK(pooled.pool.pinned().empty());
+    CHECK(pooled.pool.pinned() == Pin{});
     CHECK(pooled.selected() == new_one.path());
 }
 
@@ -228,12 +236,12 @@ TEST_CASE("a pin that fits nothing is an error, and the former one stays") {
     pooled.add_live('b');
     REQUIRE(pooled.pool.pin(old_one.path()));
     for (const char* name : {"nobody", "", "SHA256:", "a\nb"}) {
-        const Result<void> pinned = pooled.pool.pin(name);
+        const Result<AgentPool::Choice> pinned = pooled.pool.pin(name);
         REQUIRE(!pinned);
         CHECK(pinned.error().code == ENOENT);
         CHECK(pinned.error().message.find('\n') == std::string::npos);
     }
-    CHECK(pooled.pool.pinned() == old_one.path());
+    CHECK(pooled.pool.pinned().word == old_one.path());
     CHECK(pooled.selected() == old_one.path());
 }
 
@@ -286,7 +294,8 @@ TEST_CASE("a refresh without any agent is done at once, from the loop") {
     REQUIRE(run_until(pooled.loop, [&] { return done == 1; }));
 }
 
-TEST_CASE("a refresh waits for an agent that is silent no longer than told, and only if it is live") {
+TEST_CASE(
+    "a refresh waits for an agent that is silent no longer than told, and only if it is live") {
     Pooled pooled;
     FakeAgent& agent = pooled.add_live('a');
     agent.is_silent = true;
@@ -326,4 +335,88 @@ TEST_CASE("new settings reach the agents that are known") {
     FakeAgent& agent = pooled.add_live('a');
     pooled.pool.apply({.interval = 1ms, .timeout = 1h, .hung_after = 1h});
     REQUIRE(run_until(pooled.loop, [&] { return agent.requests.size() >= 3; }));
+}
+
+TEST_CASE("a limit of connections holds for agents that are known, and for those that come later") {
+    Pooled pooled;
+    FakeAgent& known = pooled.add_live('a');
+    pooled.pool.limit_upstreams(2);
+    FakeAgent& later = pooled.add_live('b');
+    for (FakeAgent* const agent : {&known, &later}) {
+        Candidate& candidate = *pooled.pool.find(agent->path());
+        const Result<Candidate::Upstream> first = candidate.connect();
+        REQUIRE(first);
+        CHECK_FALSE(candidate.has_room());
+        const Result<Candidate::Upstream> second = candidate.connect();
+        REQUIRE_FALSE(second);
+        CHECK(second.error().code == EBUSY);
+        candidate.disconnected();
+        CHECK(candidate.has_room());
+    }
+}
+
+TEST_CASE("a socket that is made in place of a hung agent's is asked") {
+    Pooled pooled({.interval = 1h, .timeout = 1ms, .hung_after = 20ms});
+    FakeAgent& old_one = pooled.make_agent('a');
+    old_one.is_silent = true;
+    pooled.add(old_one);
+    REQUIRE(run_until(pooled.loop, [&] { return pooled.state_of(old_one) == AgentState::hung; }));
+    std::filesystem::rename(old_one.path(), old_one.path() + ".old");
+    SUBCASE("another one is") {
+        const FakeAgent new_one(pooled.loop, old_one.path(),
+                                std::vector<Identity>{{make_blob('n'), "k"}});
+        pooled.add(old_one);
+        CHECK(run_until(pooled.loop, [&] { return pooled.state_of(new_one) == AgentState::live; }));
+        CHECK(pooled.pool.candidates().size() == 1);
+        CHECK(pooled.pool.find(new_one.path())->offers(make_blob('n')));
+    }
+    SUBCASE("the same one, renamed and back, is not") {
+        std::filesystem::rename(old_one.path() + ".old", old_one.path());
+        pooled.add(old_one);
+        settle(pooled.loop);
+        CHECK(pooled.state_of(old_one) == AgentState::hung);
+        CHECK(old_one.accepted == 1);
+    }
+}
+
+TEST_CASE("an agent that was registered before is taken up though nobody listens there") {
+    Pooled pooled;
+    FakeAgent& agent = pooled.make_agent('a');
+    agent.stop_listening();
+    pooled.pool.restore(agent.path());
+    pooled.pool.restore(pooled.temp.entry("gone"));
+    settle(pooled.loop);
+    REQUIRE(pooled.pool.candidates().size() == 1);
+    CHECK(pooled.state_of(agent) == AgentState::dead);
+    CHECK(pooled.pool.find(agent.path())->origin() == Origin::registered);
+}
+
+TEST_CASE("an agent is taken up at the name that its socket had before it was set aside") {
+    Pooled pooled;
+    FakeAgent& agent = pooled.make_agent('a');
+    const std::string aside = agent.path() + ".hung";
+    std::filesystem::rename(agent.path(), aside);
+    pooled.pool.add_aside(agent.path(), aside, Origin::forwarded);
+    CHECK(run_until(pooled.loop, [&] { return pooled.state_of(agent) == AgentState::live; }));
+    CHECK(pooled.pool.find(agent.path())->socket() == aside);
+    pooled.pool.add_aside(agent.path(), aside, Origin::forwarded);
+    CHECK(pooled.pool.candidates().size() == 1);
+}
+
+TEST_CASE("a fallback is one by the name that was configured, wherever that leads by now") {
+    Pooled pooled;
+    FakeAgent& one = pooled.make_agent('a');
+    FakeAgent& two = pooled.make_agent('b');
+    const std::string link = pooled.temp.entry("fallback.sock");
+    std::filesystem::create_symlink(one.path(), link);
+    pooled.pool.add_routed(
+        link,
+        {.route = std::make_unique<SocketRoute>(link, std::vector<std::string>()), .label = {}});
+    REQUIRE(run_until(pooled.loop, [&] { return pooled.pool.selected() != nullptr; }));
+    std::filesystem::remove(link);
+    std::filesystem::create_symlink(two.path(), link);
+    const Result<Candidate*> added = pooled.pool.add(link, Origin::configured);
+    REQUIRE(added);
+    CHECK((*added)->tier() == 1);
+    CHECK(pooled.pool.candidates().size() == 1);
 }

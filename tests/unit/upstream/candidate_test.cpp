@@ -28,12 +28,12 @@ struct Watched {
     std::vector<AgentState> states; // as they were told
 
     void begin(const ProbeSettings& settings = slow, Origin origin = Origin::forwarded) {
-        candidate = std::make_unique<Candidate>(loop, settings, default_most_upstreams,
-                                                std::move(*check_socket(agent.path())), origin,
-                                                [this] {
-                                                    ++news;
-                                                    states.push_back(candidate->state());
-                                                });
+        candidate =
+            std::make_unique<Candidate>(loop, settings, default_most_upstreams,
+                                        std::move(*check_socket(agent.path())), origin, [this] {
+                                            ++news;
+                                            states.push_back(candidate->state());
+                                        });
         candidate->start();
     }
     bool becomes(AgentState state) {
@@ -214,7 +214,7 @@ TEST_CASE("an agent that hangs up after each answer is live, and not dialled wit
 TEST_CASE("an agent that hangs up after each answer stays live over the intervals") {
     Watched watched;
     watched.agent.hangs_up_after_answer = true;
-    watched.begin({.interval = 40ms, .timeout = 20ms, .hung_after = 30ms});
+    watched.begin({.interval = 200ms, .timeout = 100ms, .hung_after = 150ms});
     REQUIRE(watched.becomes(AgentState::live));
     SUBCASE("by itself") {}
     SUBCASE("and when its keys are asked for") {
@@ -241,7 +241,9 @@ TEST_CASE("an agent that does not speak the protocol is dead, and says why") {
     Watched watched;
     std::string reason;
     SUBCASE("garbage") {
-        watched.agent.answer = [](const auto&) { return std::string("HTTP/1.1 400 Bad Request\r\n"); };
+        watched.agent.answer = [](const auto&) {
+            return std::string("HTTP/1.1 400 Bad Request\r\n");
+        };
         reason = "it does not speak the agent protocol";
     }
     SUBCASE("a message of no bytes") {
@@ -324,7 +326,9 @@ TEST_CASE("a refresh asks for the identities again") {
     watched.begin();
     REQUIRE(watched.becomes(AgentState::live));
     watched.agent.keys.push_back({make_blob('b'), "b"});
-    SUBCASE("at once") { watched.candidate->refresh(); }
+    SUBCASE("at once") {
+        watched.candidate->refresh();
+    }
     SUBCASE("after the question that is open") {
         watched.candidate->ask();
         watched.candidate->refresh();
@@ -361,7 +365,8 @@ TEST_CASE("a socket that was just bound may listen a moment later") {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     watched.agent.path().copy(address.sun_path, sizeof address.sun_path - 1);
-    REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
+            0);
     watched.begin();
     CHECK(watched.candidate->state() == AgentState::dead);
     settle(watched.loop);

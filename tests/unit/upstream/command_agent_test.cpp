@@ -168,7 +168,7 @@ TEST_CASE("a command that floods its standard error does not keep the loop busy"
     turn.start(0ms);
     const std::clock_t before = std::clock();
     CHECK(run_until(commanded.loop, [&] { return turns >= 100; }));
-    CHECK(std::clock() - before < CLOCKS_PER_SEC);
+    CHECK(std::clock() - before < 3 * CLOCKS_PER_SEC);
     connection.fd.reset();
     CHECK(commanded.all_ended());
 }

@@ -24,7 +24,8 @@ void make_socket(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     path.copy(address.sun_path, sizeof address.sun_path - 1);
-    CHECK_MESSAGE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0, path);
+    CHECK_MESSAGE(
+        ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0, path);
 }
 
 /// Follows patterns below a directory of its own; what is found is recorded.
@@ -41,10 +42,9 @@ struct Search {
         begin(settings, temp.entry("home"));
     }
     void begin(const DiscoverySettings& settings, const std::string& home) {
-        discovery = std::move(
-            *Discovery::create(loop, settings, home, [this](const std::string& path, Origin origin) {
-                found.emplace_back(path, origin);
-            }));
+        discovery = std::move(*Discovery::create(
+            loop, settings, home,
+            [this](const std::string& path, Origin origin) { found.emplace_back(path, origin); }));
     }
 
     std::string directory(std::string_view name, mode_t mode = 0700) const {
@@ -172,7 +172,9 @@ TEST_CASE("a pattern whose literal directories are missing waits for them") {
             settle(search.loop);
         }
     }
-    SUBCASE("made at once") { search.directory("home/.ssh/agent"); }
+    SUBCASE("made at once") {
+        search.directory("home/.ssh/agent");
+    }
     search.socket("home/.ssh/agent/s.a.sshd.b");
     CHECK(search.finds("home/.ssh/agent/s.a.sshd.b"));
 }
@@ -183,9 +185,15 @@ TEST_CASE("literal directories that are removed and made again are followed agai
     search.begin({"home/.ssh/agent/s.*.sshd.*"});
     settle(search.loop);
     std::string removed;
-    SUBCASE("the last") { removed = "home/.ssh/agent"; }
-    SUBCASE("all but one") { removed = "home/.ssh"; }
-    SUBCASE("all") { removed = "home"; }
+    SUBCASE("the last") {
+        removed = "home/.ssh/agent";
+    }
+    SUBCASE("all but one") {
+        removed = "home/.ssh";
+    }
+    SUBCASE("all") {
+        removed = "home";
+    }
     fs::remove_all(search.temp.entry(removed));
     settle(search.loop);
     search.directory("home/.ssh/agent");
@@ -348,7 +356,8 @@ TEST_CASE("two patterns that share a directory both find what fits them") {
     search.socket("d/agent.2.sock");
     CHECK(search.finds("d/agent.1"));
     CHECK(search.finds("d/x.sock"));
-    CHECK(run_until(search.loop, [&] { return search.count(search.temp.entry("d/agent.2.sock")) >= 2; }));
+    CHECK(run_until(search.loop,
+                    [&] { return search.count(search.temp.entry("d/agent.2.sock")) >= 2; }));
 }
 
 TEST_CASE("sshd's sockets are looked for below the home directory and in /tmp") {
@@ -363,6 +372,32 @@ TEST_CASE("sshd's sockets are looked for below the home directory and in /tmp") 
     CHECK(run_until(search.loop, [&] { return search.count(directory + "/agent.1") > 0; }));
     for (const auto& [path, origin] : search.found)
         CHECK(origin == Origin::forwarded);
+    fs::remove_all(directory);
+}
+
+TEST_CASE("where a socket has gone, what is in the place of its directory is not entered") {
+    Search search;
+    std::string directory = "/tmp/ssh-livesock-test-XXXXXX";
+    REQUIRE(::mkdtemp(directory.data()) != nullptr);
+    const std::string path = directory + "/agent.1";
+    make_socket(path);
+    search.begin({.forwarded = true, .globs = {}}, "");
+    REQUIRE(run_until(search.loop, [&] { return search.count(path) == 1; }));
+    SUBCASE("nothing is: another socket is found") {
+        fs::remove(path);
+        search.discovery->look_again(path);
+        make_socket(path);
+        CHECK(run_until(search.loop, [&] { return search.count(path) == 2; }));
+    }
+    SUBCASE("a symlink is") {
+        fs::remove_all(directory);
+        search.socket("agent.1");
+        fs::create_symlink(search.temp.path(), directory);
+        search.discovery->look_again(path);
+        settle(search.loop);
+        CHECK(search.discovery->is_settled());
+        CHECK(search.count(path) == 1);
+    }
     fs::remove_all(directory);
 }
 

@@ -87,8 +87,12 @@ TEST_CASE("a new agent is never late: it was not live; it is hung after hung_aft
 TEST_CASE("an answer, however late, makes an agent live again and ends its question") {
     Liveness liveness = make_live();
     liveness.asked(start);
-    SUBCASE("late") { liveness.pass(start + 3s); }
-    SUBCASE("hung") { liveness.pass(start + 11s); }
+    SUBCASE("late") {
+        liveness.pass(start + 3s);
+    }
+    SUBCASE("hung") {
+        liveness.pass(start + 11s);
+    }
     liveness.answered(start + 1h);
     CHECK(liveness.state() == AgentState::live);
     CHECK(liveness.round_trip() == 1h);
@@ -214,4 +218,20 @@ TEST_CASE("every state has the name that status shows") {
     CHECK(name_of(AgentState::late) == "late");
     CHECK(name_of(AgentState::hung) == "hung");
     CHECK(name_of(AgentState::dead) == "dead");
+}
+
+TEST_CASE("the last round trips are kept, the oldest first, until all is forgotten") {
+    Liveness liveness(settings);
+    CHECK(liveness.round_trips().empty());
+    for (int i = 1; i <= 20; ++i) {
+        liveness.asked(start);
+        liveness.answered(start + i * 1ms);
+    }
+    REQUIRE(liveness.round_trips().size() == 16);
+    CHECK(liveness.round_trips().front() == 5ms);
+    CHECK(liveness.round_trips().back() == 20ms);
+    liveness.answered(start + 1s); // to nothing
+    CHECK(liveness.round_trips().size() == 16);
+    liveness.forget();
+    CHECK(liveness.round_trips().empty());
 }

@@ -83,3 +83,16 @@ TEST_CASE("the agent and what loads it end with the object, and the socket with 
     CHECK(run_until(keyed.loop, [&] { return keyed.children.count() == 0; }));
     CHECK(!std::filesystem::exists(keyed.temp.entry("keys.sock")));
 }
+
+TEST_CASE("an agent whose socket was deleted is ended, and another one started when it may be") {
+    Keyed keyed;
+    CHECK(run_until(keyed.loop, [&] { return keyed.keys->connect().ok(); }));
+    const pid_t first = keyed.keys->pid();
+    std::filesystem::remove(keyed.temp.entry("keys.sock"));
+    const Error error = keyed.keys->connect().error();
+    // No sooner than an agent may be started again: this one was started just now.
+    CHECK(error.code == ECONNREFUSED);
+    CHECK(error.message.find("was deleted") != std::string::npos);
+    CHECK(run_until(keyed.loop, [&] { return ::kill(first, 0) != 0; }));
+    CHECK(keyed.keys->pid() == 0);
+}

@@ -57,8 +57,8 @@ TEST_CASE("a terminal is only shown where it is a device") {
 }
 
 TEST_CASE("what an environment says cannot drive a terminal or end a line, nor be long") {
-    const std::string bytes =
-        "SSH_CONNECTION=a\x1b[31m\n 1 2 3" + std::string(1, '\0') + "SSH_TTY=/dev/" + std::string(5000, 'x');
+    const std::string bytes = "SSH_CONNECTION=a\x1b[31m\n 1 2 3" + std::string(1, '\0') +
+                              "SSH_TTY=/dev/" + std::string(5000, 'x');
     const auto login = parse_login(bytes);
     REQUIRE(login);
     CHECK(login->client_address == "a\\x1b[31m\\n");

@@ -64,9 +64,8 @@ TEST_CASE("a wildcard fits a hidden name only where the pattern says the dot") {
 
 TEST_CASE("a wildcard fits no name with control characters") {
     const PathPattern pattern("/agent.*");
-    for (const std::string_view name :
-         {"agent.\n"sv, "agent.a\nb"sv, "agent.\t"sv, "agent.\x1b[31m"sv, "agent.\x7f"sv,
-          "agent.\x01"sv})
+    for (const std::string_view name : {"agent.\n"sv, "agent.a\nb"sv, "agent.\t"sv,
+                                        "agent.\x1b[31m"sv, "agent.\x7f"sv, "agent.\x01"sv})
         CHECK(!pattern.matches(0, name));
     CHECK(pattern.matches(0, "agent. with spaces"));
     CHECK(pattern.matches(0, "agent.\xc3\xa9"));

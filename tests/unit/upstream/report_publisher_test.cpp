@@ -74,7 +74,8 @@ TEST_CASE("the change is atomic: `live` is replaced by a rename and never delete
     ReportPublisher publisher(published.directory);
     publisher.publish("/a");
     const UniqueFd watch(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-    REQUIRE(::inotify_add_watch(watch.get(), published.directory.path().c_str(), IN_ALL_EVENTS) >= 0);
+    REQUIRE(::inotify_add_watch(watch.get(), published.directory.path().c_str(), IN_ALL_EVENTS) >=
+            0);
     publisher.publish("/b");
     alignas(inotify_event) char buffer[4096];
     const ssize_t count = ::read(watch.get(), buffer, sizeof buffer);
@@ -140,6 +141,18 @@ TEST_CASE("`live` is made again where it was deleted, and not where it should be
     CHECK(published.target().empty());
     publisher.publish("/tmp/ssh-a/agent.1");
     fs::remove(published.link);
+    publisher.restore();
+    CHECK(published.target() == "/tmp/ssh-a/agent.1");
+}
+
+TEST_CASE("`live` is made when its directory is back, if it could not be made before") {
+    const Published published;
+    ReportPublisher publisher(published.directory);
+    const std::string moved = published.directory.path() + ".moved";
+    fs::rename(published.directory.path(), moved);
+    publisher.publish("/tmp/ssh-a/agent.1");
+    publisher.restore();
+    fs::rename(moved, published.directory.path());
     publisher.restore();
     CHECK(published.target() == "/tmp/ssh-a/agent.1");
 }

@@ -23,6 +23,19 @@ TEST_CASE("where there is no agent none is chosen") {
     CHECK(!choose({}));
 }
 
+TEST_CASE("one that is late because it waits for a touch is left, unless the user has pinned it") {
+    AgentView waiting = agent(AgentState::late, 1s);
+    waiting.is_signing = true;
+    CHECK(choose(std::vector{waiting, agent(AgentState::live, 2s)}) == 1);
+    waiting.is_pinned = true;
+    CHECK(choose(std::vector{waiting, agent(AgentState::live, 2s)}) == 0);
+    waiting.is_signing = false;
+    CHECK(choose(std::vector{waiting, agent(AgentState::live, 2s)}) == 1);
+    waiting.is_signing = true;
+    waiting.state = AgentState::hung;
+    CHECK(choose(std::vector{waiting, agent(AgentState::live, 2s)}) == 1);
+}
+
 TEST_CASE("an agent that is new, hung or dead is never chosen, pinned or not") {
     for (const AgentState state : {AgentState::fresh, AgentState::hung, AgentState::dead})
         for (const bool is_pinned : {false, true}) {
@@ -128,4 +141,17 @@ TEST_CASE("a fallback is needed where it is pinned, and not where another is") {
                     1));
     CHECK(!is_needed(
         std::vector{fallback(AgentState::live, 2, true), fallback(AgentState::fresh, 1)}, 1));
+}
+
+TEST_CASE("the preferred comes before a newer one, but not before keys, pins or the live") {
+    AgentView preferred = agent(AgentState::live, 1s);
+    preferred.is_preferred = true;
+    CHECK(choose(std::vector{preferred, agent(AgentState::live, 2s)}) == 0);
+    CHECK(choose(std::vector{preferred, agent(AgentState::live, 2s, true, true)}) == 1);
+    preferred.has_keys = false;
+    CHECK(choose(std::vector{preferred, agent(AgentState::live, 2s)}) == 1);
+    CHECK(choose(std::vector{preferred, agent(AgentState::live, 2s, false)}) == 0);
+    preferred.has_keys = true;
+    preferred.state = AgentState::late;
+    CHECK(choose(std::vector{preferred, agent(AgentState::live, 2s)}) == 1);
 }

@@ -104,10 +104,15 @@ TEST_CASE("a directory in which others can write is refused, unless it is sticky
         CHECK_MESSAGE(code_with_mode(mode) == EPERM, mode);
 }
 
-TEST_CASE("a socket, or a directory, of another user is refused" * doctest::skip(::geteuid() != 0)) {
+TEST_CASE("a socket, or a directory, of another user is refused" *
+          doctest::skip(::geteuid() != 0)) {
     const Place place;
-    SUBCASE("the socket") { REQUIRE(::chown(place.socket.c_str(), nobody, 0) == 0); }
-    SUBCASE("the directory") { REQUIRE(::chown(place.directory.c_str(), nobody, 0) == 0); }
+    SUBCASE("the socket") {
+        REQUIRE(::chown(place.socket.c_str(), nobody, 0) == 0);
+    }
+    SUBCASE("the directory") {
+        REQUIRE(::chown(place.directory.c_str(), nobody, 0) == 0);
+    }
     CHECK(code_of(place.socket) == EPERM);
 }
 
@@ -141,7 +146,8 @@ TEST_CASE("dialling where nobody listens tells why") {
     address.sun_family = AF_UNIX;
     const std::string path = place.directory + "/datagram";
     path.copy(address.sun_path, sizeof address.sun_path - 1);
-    REQUIRE(::bind(datagram.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    REQUIRE(::bind(datagram.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
+            0);
     CHECK(code(path) == EPROTOTYPE);
 }
 

@@ -37,15 +37,6 @@ struct Scanned {
 
 } // namespace
 
-TEST_CASE("SSH_AUTH_SOCK is found wherever it stands in an environment, and nothing else is") {
-    CHECK(agent_socket_in("A=b\0SSH_AUTH_SOCK=/x\0C=d\0"sv) == "/x");
-    CHECK(agent_socket_in("SSH_AUTH_SOCK=/x"sv) == "/x");
-    CHECK(agent_socket_in("SSH_AUTH_SOCK=\0A=b"sv).empty());
-    CHECK(agent_socket_in("XSSH_AUTH_SOCK=/x\0A=SSH_AUTH_SOCK=/y\0\0\0"sv).empty());
-    CHECK(agent_socket_in(""sv).empty());
-    CHECK(agent_socket_in("SSH_AUTH_SOCK"sv).empty());
-}
-
 TEST_CASE("a scan finds the processes that refer to a path, by pid and name") {
     Scanned scanned;
     const ProcessWithSocket one(scanned.path);

@@ -40,7 +40,8 @@ TEST_CASE("a hung agent's socket is set aside if that is wanted and somebody ref
 TEST_CASE("a socket that is set aside stays so while its agent hangs, and no longer") {
     constexpr auto hung = StandInReason::hung;
     CHECK(step(StandInMode::hung, true, AgentState::hung, hung) == StandInStep::none);
-    for (const AgentState agent : {AgentState::fresh, AgentState::live, AgentState::late})
+    CHECK(step(StandInMode::hung, true, AgentState::fresh, hung) == StandInStep::none);
+    for (const AgentState agent : {AgentState::live, AgentState::late})
         CHECK(step(StandInMode::hung, true, agent, hung) == StandInStep::put_back);
     CHECK(step(StandInMode::hung, false, AgentState::hung, hung) == StandInStep::put_back);
     CHECK(step(StandInMode::dead, true, AgentState::hung, hung) == StandInStep::put_back);

@@ -408,7 +408,7 @@ TEST_CASE("a successor takes over the stand-ins that are there, and nothing of o
     REQUIRE(site.files.stand_in(site.parsed));
     fs::create_directory(site.tmp + "/ssh-Y");
     fs::permissions(site.tmp + "/ssh-Y", fs::perms::owner_all);
-    fs::create_symlink("/elsewhere/agent.sock", site.tmp + "/ssh-Y/agent.2");
+    fs::create_symlink("/elsewhere/other.sock", site.tmp + "/ssh-Y/agent.2");
     site.temp.write("t/ssh-Y/agent.3.hung", "mine");
     fs::create_symlink(site.target, site.home + "/.ssh/agent/s.a.sshd.b");
     fs::create_symlink(site.target, site.home + "/.ssh/agent/mine");
@@ -420,4 +420,56 @@ TEST_CASE("a successor takes over the stand-ins that are there, and nothing of o
     CHECK(found == Names{site.path, site.home + "/.ssh/agent/s.a.sshd.b"});
     CHECK(site.names() == before);
     CHECK(fs::is_symlink(site.home + "/.ssh/agent/mine"));
+}
+
+TEST_CASE("what a supervisor with another runtime directory has left leads to us, if it is dead") {
+    Site site;
+    const std::string former = site.temp.entry("former");
+    fs::create_directory(former);
+    StandInFiles others(site.files.places(), former + "/agent.sock");
+    SUBCASE("a stand-in for a dead agent") {
+        REQUIRE(others.stand_in(site.parsed));
+        CHECK(site.files.recover().size() == 1);
+        CHECK(site.files.is_standing(site.parsed));
+    }
+    SUBCASE("a socket that was set aside has its name again") {
+        const UniqueFd listener = site.make_agent(site.path);
+        REQUIRE(others.set_aside(site.parsed));
+        CHECK(site.files.recover().empty());
+        CHECK(Site::is_socket(site.path));
+        CHECK_FALSE(fs::exists(site.aside));
+    }
+    SUBCASE("not one that is served") {
+        const auto served = listen_at(former + "/agent.sock");
+        REQUIRE(served);
+        REQUIRE(others.stand_in(site.parsed));
+        CHECK(site.files.recover().empty());
+        CHECK(others.is_standing(site.parsed));
+    }
+}
+
+TEST_CASE("a successor is told of what is set aside, and leaves it so") {
+    Site site;
+    const UniqueFd listener = site.make_agent(site.path);
+    REQUIRE(site.files.set_aside(site.parsed));
+    StandInFiles successor(site.files.places(), site.target);
+    const std::vector<ForwardedPath> aside = successor.set_aside_now();
+    REQUIRE(aside.size() == 1);
+    CHECK(aside.front().path() == site.path);
+    CHECK(successor.recover({site.path}).empty());
+    CHECK(Site::is_socket(site.aside));
+    CHECK(successor.is_standing(site.parsed));
+}
+
+TEST_CASE("where /tmp is a symlink stand-ins are made and found all the same") {
+    Site site;
+    fs::rename(site.tmp, site.tmp + ".real");
+    fs::create_directory_symlink(site.tmp + ".real", site.tmp);
+    fs::remove_all(site.tmp + ".real/ssh-X");
+    StandInFiles files(site.files.places(), site.target);
+    CHECK(files.stand_in(site.parsed));
+    CHECK(files.is_standing(site.parsed));
+    CHECK(files.recover().size() == 1);
+    files.remove(site.parsed);
+    CHECK_FALSE(fs::exists(fs::symlink_status(site.path)));
 }

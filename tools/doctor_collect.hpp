@@ -1,0 +1,33 @@
+// Collects what `doctor` examines: from the environment, /proc, the supervisor, tmux, and files.
+#pragma once
+
+#include "tools/doctor_facts.hpp"
+
+#include <string>
+
+namespace livesock {
+
+/// Everything. It asks other programs, each no longer than its limit, and takes a second or two
+/// where much of what it asks does not answer.
+[[nodiscard]] DoctorFacts collect_facts();
+
+// The parts of it.
+
+/// Has livesockd check the configuration `in_force`; the one that it would read where that is
+/// empty.
+[[nodiscard]] ConfigFacts collect_config(const std::string& in_force);
+/// The preloads that this process was started with.
+[[nodiscard]] PreloadState collect_preload();
+/// Those programs in PATH that are known to ask agents.
+[[nodiscard]] std::vector<AgentProgram> collect_programs();
+/// The tmux server of this terminal, else the user's own. `directory` is that of the supervisor.
+[[nodiscard]] TmuxState collect_tmux(const std::string& directory);
+[[nodiscard]] LoginState collect_login(const std::string& home);
+/// Those in the usual places, and those that processes name; of the processes that may be asked.
+[[nodiscard]] std::vector<LeftShim> collect_left_shims(const std::string& home);
+[[nodiscard]] SystemState collect_system(const std::string& user, const std::string& home);
+
+/// What is at the path `path`: ask_at(), and whether it leads back to `directory`.
+[[nodiscard]] SocketFacts collect_socket(const std::string& path, const std::string& directory);
+
+} // namespace livesock

@@ -1,0 +1,171 @@
+// What `doctor` knows when it examines: collected once, so that the checks are functions of it.
+#pragma once
+
+#include "tools/answers.hpp"
+#include "tools/exports.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace livesock {
+
+/// What came of asking at a path for the identities.
+enum class SocketState {
+    unset,   ///< there is no path
+    gone,    ///< nobody listens there
+    silent,  ///< somebody listens, but does not answer
+    answers, ///< an agent
+};
+
+struct SocketFacts {
+    std::string path = {};
+    SocketState state = SocketState::unset;
+    bool is_ours = false;    ///< it is agent.sock, or leads there
+    std::string target = {}; ///< where a symlink leads; else the path
+};
+
+struct SupervisorState {
+    bool answers = false;
+    std::string problem = {}; ///< why it does not, as a sentence
+    bool is_there = false;    ///< one runs, but does not answer
+    std::int64_t pid = 0;
+    std::string version = {};
+    bool is_replaced = false;     ///< its program's file was deleted or replaced
+    bool is_removed = false;      ///< and there is no other in its place
+    bool is_user_service = false; ///< systemd's user manager has started it
+};
+
+struct DirectoryState {
+    std::string path = {};
+    std::string preferred = {};       ///< where it should lie
+    std::string problem = {};         ///< why it cannot be used; empty if it can, or is not there
+    bool is_mode_the_problem = false; ///< and nothing but that
+    bool is_foreign = false;          ///< it is no place of this user's, but for LIVESOCK_DIR
+    bool exists = false;
+    bool has_agent_socket = false;
+    bool is_socket_blocked = false; ///< something else has its name
+};
+
+/// What stands between the supervisor and its configuration.
+enum class ConfigState {
+    unknown, ///< livesockd cannot be asked
+    none,    ///< there is no file, and none is named
+    right,
+    missing,   ///< it is named, and not there
+    unusable,  ///< it cannot be read, or is not to be trusted
+    misplaced, ///< it is no file, or somebody else's
+    wrong,     ///< what is written there is refused
+};
+
+struct ConfigFacts {
+    std::string path = {};
+    ConfigState state = ConfigState::none;
+    std::string problem = {}; ///< what livesockd says about it
+    std::int64_t line = 0;    ///< where it is wrong
+};
+
+/// What a tmux session gives to its new panes.
+struct TmuxSession {
+    std::string name = {};
+    SocketFacts socket = {};
+};
+
+struct TmuxPane {
+    std::string id = {}; ///< "%3"
+    std::string program = {};
+    SocketFacts socket = {};
+};
+
+struct TmuxState {
+    bool runs = false;
+    std::string command = {}; ///< that reaches this server: "tmux", with -S if need be
+    std::vector<TmuxSession> sessions = {};
+    std::vector<TmuxPane> panes = {};
+};
+
+/// One entry of LD_PRELOAD.
+struct PreloadEntry {
+    std::string path = {};
+    bool exists = false;
+    bool is_shim = false;
+};
+
+struct PreloadState {
+    std::string value = {}; ///< of LD_PRELOAD
+    std::vector<PreloadEntry> entries = {};
+    std::string installed = {}; ///< the shim that belongs to this program; empty if it is missing
+    bool is_loaded = false;     ///< in this very process
+    std::string asan_options = {};
+};
+
+/// A program that asks agents, as found in PATH.
+struct AgentProgram {
+    std::string name = {};
+    bool is_static = false;
+    bool is_privileged = false; ///< setuid, setgid or with capabilities
+};
+
+/// One line of a file, counted from 1.
+struct FileLine {
+    std::string file = {};
+    std::int64_t number = 0;
+    std::string text = {};
+};
+
+struct LoginState {
+    bool is_ssh = false;  ///< SSH_CONNECTION is set
+    bool is_mosh = false; ///< started by mosh-server
+    /// The first line of sshd's configuration that forbids forwarding, if one does.
+    std::vector<FileLine> forbidding = {};
+    /// Lines of authorized_keys that forbid it for their key.
+    std::vector<FileLine> restricted_keys = {};
+};
+
+/// The preload library of a livesock that was removed.
+struct LeftShim {
+    std::string path = {};
+    std::string installer = {};   ///< what removes it; empty if it was not installed by install.sh
+    std::int64_t users = 0;       ///< processes that were started with it in LD_PRELOAD
+    bool has_multiplexer = false; ///< a tmux or screen runs, which may give it to new panes
+    bool may_have_more = false;   ///< not every process that could name it could be looked at
+};
+
+struct SystemState {
+    bool has_logind = false;
+    /// The line of logind's configuration by which it ends what was started in a login.
+    std::vector<FileLine> killing = {};
+    bool lingers = false;
+    /// Lines of tmpfiles.d that have /tmp cleaned by age, and those that except something.
+    std::vector<FileLine> ageing = {};
+    std::vector<std::string> kept = {}; ///< patterns of the latter
+    /// Sockets in ~/.ssh/agent at which nobody on this host listens.
+    std::int64_t foreign_sockets = 0;
+    /// Processes of this user that have a library loaded which is not the installed one any more.
+    std::int64_t old_shims = 0;
+    std::vector<LeftShim> left_shims = {};
+    /// Lines of files that shells read, by which other tools set SSH_AUTH_SOCK.
+    std::vector<FileLine> rivals = {};
+};
+
+struct DoctorFacts {
+    std::string user = {};
+    std::string home = {};
+    std::string host = {};
+    std::string login = {};   ///< login_command()
+    std::string version = {}; ///< of this program
+    Shell shell = Shell::posix;
+    std::string livesock_dir = {}; ///< the variable
+    SupervisorState supervisor = {};
+    DirectoryState directory = {};
+    ConfigFacts config = {};
+    SocketFacts socket = {}; ///< SSH_AUTH_SOCK
+    TmuxState tmux = {};
+    PreloadState preload = {};
+    std::vector<AgentProgram> programs = {};
+    LoginState login_state = {};
+    SystemState system = {};
+    StatusReport status = {}; ///< empty unless the supervisor answers
+};
+
+} // namespace livesock

@@ -1,0 +1,69 @@
+#include "tools/own_agent.hpp"
+
+#include "supervisor/base/file.hpp"
+#include "supervisor/base/peer.hpp"
+#include "supervisor/base/runtime_dir.hpp"
+#include "supervisor/base/unix_socket.hpp"
+#include "tools/own_socket.hpp"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <system_error>
+
+#include <fmt/format.h>
+
+namespace livesock {
+namespace {
+
+/// What listens for a login, and ourselves, as proc(5) has it in comm.
+constexpr std::array<std::string_view, 4> login_programs = {"sshd", "sshd-session", "dropbear",
+                                                            "livesockd"};
+
+/// VS Code's server listens in a process that has no name of its own.
+constexpr std::string_view editor_socket = "vscode-ssh-auth-";
+
+/// TASK_COMM_LEN of the kernel, with the newline that follows.
+constexpr std::size_t longest_comm = 16;
+
+std::string program_of(pid_t pid) {
+    std::string name =
+        read_beginning(fmt::format("/proc/{}/comm", pid), longest_comm).value_or(std::string());
+    while (name.ends_with('\n'))
+        name.pop_back();
+    return name;
+}
+
+/// Whoever listens there: of a socket unit it is the service manager.
+bool is_stable_socket(const std::string& path) {
+    const Result<std::vector<std::string>> directories = directory_choices(directory_inputs());
+    return directories && std::any_of(directories->begin(), directories->end(),
+                                      [&path](const std::string& directory) {
+                                          return leads_back(path, directory);
+                                      });
+}
+
+} // namespace
+
+bool is_of_a_login(std::string_view path, std::string_view listener) {
+    for (const std::string_view program : login_programs)
+        if (listener == program)
+            return true;
+    return path.substr(path.rfind('/') + 1).starts_with(editor_socket);
+}
+
+bool is_own_agent(const std::string& path) {
+    if (is_stable_socket(path))
+        return false;
+    const Result<UniqueFd> connection = dial(path);
+    if (!connection)
+        return false;
+    const Result<Peer> peer = peer_of(connection->get());
+    if (!peer)
+        return false;
+    std::error_code ignored;
+    const std::string real = std::filesystem::canonical(path, ignored).string();
+    return !is_of_a_login(real.empty() ? path : real, program_of(peer->pid));
+}
+
+} // namespace livesock

@@ -1,0 +1,283 @@
+#include "tools/setup_section.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include <fmt/format.h>
+
+namespace livesock {
+namespace {
+
+constexpr std::string_view begin_marker = "# >>> livesock setup >>>";
+constexpr std::string_view end_marker = "# <<< livesock setup <<<";
+constexpr std::string_view newline_note = "newline added";
+constexpr std::string_view file_note = "new file";
+constexpr std::string_view directories_note = ", new directories: ";
+/// More than this are not made, and no marker is believed that says so.
+constexpr std::size_t most_directories = 9;
+
+/// A line of a text, from `begin` to behind its line end.
+struct Line {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+    std::string_view text; ///< without the line end
+};
+
+std::vector<Line> lines_of(std::string_view text) {
+    std::vector<Line> lines;
+    for (std::size_t begin = 0; begin < text.size();) {
+        const std::size_t newline = text.find('\n', begin);
+        const std::size_t end = newline == std::string_view::npos ? text.size() : newline + 1;
+        std::string_view line = text.substr(begin, end - begin);
+        if (line.ends_with('\n'))
+            line.remove_suffix(1);
+        if (line.ends_with('\r'))
+            line.remove_suffix(1);
+        lines.push_back({begin, end, line});
+        begin = end;
+    }
+    return lines;
+}
+
+std::string_view without_indent(std::string_view line) {
+    const std::size_t start = line.find_first_not_of(" \t");
+    return start == std::string_view::npos ? std::string_view{} : line.substr(start);
+}
+
+bool is_code(std::string_view line) {
+    const std::string_view bare = without_indent(line);
+    return !bare.empty() && bare.front() != '#';
+}
+
+/// Where the section of a text is: the indices of its marker lines.
+struct Found {
+    std::size_t first = 0;
+    std::size_t last = 0;
+};
+
+Result<std::optional<Found>> find_section(const std::vector<Line>& lines) {
+    std::optional<std::size_t> first;
+    std::optional<Found> found;
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        const bool begins = lines[i].text.starts_with(begin_marker);
+        const bool ends = lines[i].text.starts_with(end_marker);
+        if (!begins && !ends)
+            continue;
+        if (found)
+            return Error{
+                fmt::format("line {} belongs to a second section: remove one by hand", i + 1)};
+        if (begins == first.has_value())
+            return Error{fmt::format("the marker in line {} has no counterpart: remove the section "
+                                     "by hand",
+                                     i + 1)};
+        if (begins)
+            first = i;
+        else
+            found = Found{*std::exchange(first, std::nullopt), i};
+    }
+    if (first)
+        return Error{fmt::format("the section that begins in line {} has no end: remove it by hand",
+                                 *first + 1)};
+    return found;
+}
+
+/// What the first marker says in parentheses.
+std::string_view notes_of(std::string_view marker) {
+    const std::string_view rest = marker.substr(begin_marker.size());
+    return rest.starts_with(" (") && rest.ends_with(')') ? rest.substr(2, rest.size() - 3)
+                                                         : std::string_view{};
+}
+
+std::optional<NewFile> new_file_of(std::string_view notes) {
+    if (!notes.starts_with(file_note))
+        return std::nullopt;
+    notes.remove_prefix(file_note.size());
+    NewFile made;
+    if (notes.starts_with(directories_note)) {
+        notes.remove_prefix(directories_note.size());
+        std::from_chars(notes.data(), notes.data() + notes.size(), made.directories);
+    }
+    made.directories = std::min(made.directories, most_directories);
+    return made;
+}
+
+std::string notes(bool newline_added, const std::optional<NewFile>& made) {
+    if (made && made->directories > 0)
+        return fmt::format("{}{}{}", file_note, directories_note, made->directories);
+    if (made)
+        return std::string(file_note);
+    return std::string(newline_added ? newline_note : std::string_view{});
+}
+
+/// A shell takes the CR of a CRLF for a part of the line's last word; behind a '#' it harms nobody.
+std::string rendered(const Section& section, std::string_view said, std::string_view line_end) {
+    std::vector<std::string> lines = section.lines;
+    if (new_file_of(said))
+        lines.insert(lines.end(), section.if_new.begin(), section.if_new.end());
+    std::string out(begin_marker);
+    if (!said.empty())
+        out += fmt::format(" ({})", said);
+    out += line_end;
+    for (const std::string& line : lines) {
+        out += line;
+        if (line_end != "\n" && is_code(line))
+            out += " #";
+        out += line_end;
+    }
+    out += end_marker;
+    return out += line_end;
+}
+
+/// That of the first line of `text`.
+std::string_view line_end_of(std::string_view text) {
+    const std::size_t newline = text.find('\n');
+    const bool crlf = newline != std::string_view::npos && newline > 0 && text[newline - 1] == '\r';
+    return crlf ? "\r\n" : "\n";
+}
+
+bool ends_in_backslash(std::string_view line) {
+    const std::size_t other = line.find_last_not_of('\\');
+    const std::size_t count = line.size() - (other == std::string_view::npos ? 0 : other + 1);
+    return count % 2 == 1;
+}
+
+/// Whether the command of this line goes on in the next one.
+bool goes_on(std::string_view line) {
+    constexpr std::array<std::string_view, 8> openers = {"&&", "||", "|", "then",
+                                                         "do", "{",  "(", "else"};
+    return ends_in_backslash(line) ||
+           std::any_of(openers.begin(), openers.end(),
+                       [line](std::string_view word) { return line.ends_with(word); });
+}
+
+/// Whether the line has an `exec` that names a program, and is no mere redirection.
+bool becomes_another(std::string_view line) {
+    constexpr std::string_view word = "exec ";
+    if (!is_code(line))
+        return false;
+    for (std::size_t at = line.find(word); at != std::string_view::npos;
+         at = line.find(word, at + 1)) {
+        const bool is_word =
+            at == 0 || std::string_view(" \t;&|(").find(line[at - 1]) != std::string_view::npos;
+        const std::string_view next = without_indent(line.substr(at + word.size()));
+        const bool names = !next.empty() && std::string_view("<>&0123456789#").find(next.front()) ==
+                                                std::string_view::npos;
+        if (is_word && names)
+            return true;
+    }
+    return false;
+}
+
+bool runs_plugin_manager(std::string_view line) {
+    return without_indent(line).starts_with("run") &&
+           line.find("tpm/tpm") != std::string_view::npos;
+}
+
+/// The index of the line that the section has to stand before; lines.size() for the end.
+std::size_t line_after(const std::vector<Line>& lines, Placement placement) {
+    std::size_t at = lines.size();
+    if (placement == Placement::before_plugins) {
+        const auto found = std::find_if(lines.begin(), lines.end(), [](const Line& line) {
+            return runs_plugin_manager(line.text);
+        });
+        at = static_cast<std::size_t>(found - lines.begin());
+    } else if (placement == Placement::before_exec) {
+        const auto last = std::find_if(lines.rbegin(), lines.rend(),
+                                       [](const Line& line) { return is_code(line.text); });
+        const bool leaves = last != lines.rend() && without_indent(last->text) == last->text &&
+                            becomes_another(last->text);
+        if (leaves)
+            at = static_cast<std::size_t>(lines.rend() - last) - 1;
+    }
+    if (at == lines.size())
+        return at;
+    // The comment above a line belongs to it.
+    while (at > 0 && lines[at - 1].text.starts_with('#'))
+        --at;
+    return at > 0 && goes_on(lines[at - 1].text) ? lines.size() : at;
+}
+
+} // namespace
+
+bool has_section(std::string_view text) {
+    const std::vector<Line> lines = lines_of(text);
+    return std::any_of(lines.begin(), lines.end(), [](const Line& line) {
+        return line.text.starts_with(begin_marker) || line.text.starts_with(end_marker);
+    });
+}
+
+bool is_set_up_by_hand(std::string_view text) {
+    bool inside = false;
+    for (const Line& line : lines_of(text)) {
+        if (line.text.starts_with(begin_marker))
+            inside = true;
+        else if (line.text.starts_with(end_marker))
+            inside = false;
+        else if (!inside && is_code(line.text) &&
+                 line.text.find("livesock env") != std::string_view::npos)
+            return true;
+    }
+    return false;
+}
+
+Result<std::string> with_section(std::string_view text, const Section& section,
+                                 std::optional<NewFile> made) {
+    if (text.find('\0') != std::string_view::npos)
+        return Error{"it is no text"};
+    const std::vector<Line> lines = lines_of(text);
+    const Result<std::optional<Found>> found = find_section(lines);
+    if (!found)
+        return found.error();
+    if (const std::optional<Found>& old = *found) {
+        const Line& first = lines[old->first];
+        std::string out(text.substr(0, first.begin));
+        out += rendered(section, notes_of(first.text), line_end_of(text.substr(first.begin)));
+        return out += text.substr(lines[old->last].end);
+    }
+    if (!lines.empty() && ends_in_backslash(lines.back().text))
+        return Error{"its last line ends in a backslash, within a command"};
+    const std::size_t at = line_after(lines, section.placement);
+    const std::size_t offset = at < lines.size() ? lines[at].begin : text.size();
+    const std::string_view line_end = line_end_of(text);
+    const bool adds_newline = offset > 0 && text[offset - 1] != '\n';
+    std::string out(text.substr(0, offset));
+    out += adds_newline ? line_end : std::string_view{};
+    out += rendered(section, notes(adds_newline, made), line_end);
+    return out += text.substr(offset);
+}
+
+Result<Removed> without_section(std::string_view text) {
+    const std::vector<Line> lines = lines_of(text);
+    const Result<std::optional<Found>> found = find_section(lines);
+    if (!found)
+        return found.error();
+    if (!*found)
+        return Removed{std::string(text), std::nullopt};
+    const Line& first = lines[(*found)->first];
+    std::string_view before = text.substr(0, first.begin);
+    const std::string_view behind = text.substr(lines[(*found)->last].end);
+    const std::string_view said = notes_of(first.text);
+    // With something below it the line end that was added is needed now.
+    const std::string_view line_end = line_end_of(text.substr(first.begin));
+    if (said == newline_note && behind.empty() && before.ends_with(line_end))
+        before.remove_suffix(line_end.size());
+    Removed removed{std::string(before), std::nullopt};
+    removed.text += behind;
+    if (removed.text.empty())
+        removed.made = new_file_of(said);
+    return removed;
+}
+
+std::optional<std::size_t> line_that_leaves(std::string_view text) {
+    const std::vector<Line> lines = lines_of(text);
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        if (lines[i].text.starts_with(begin_marker))
+            return std::nullopt;
+        if (becomes_another(lines[i].text))
+            return i + 1;
+    }
+    return std::nullopt;
+}
+
+} // namespace livesock
