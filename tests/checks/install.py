@@ -38,7 +38,9 @@ class Install(unittest.TestCase):
         for page in ("livesock.1", "livesockd.8", "livesock.toml.5", "liblivesock.7", "livesock-protocol.7",
                      "livesock-sign.1", "livesock-signing.7"):
             wanted.add(f"share/man/man{page[-1]}/{page}")
-        wanted |= {"lib/systemd/user/livesockd.service", "lib/systemd/user/livesockd.socket"}
+        wanted |= {"share/bash-completion/completions/livesock", "share/zsh/site-functions/_livesock",
+                   "share/fish/vendor_completions.d/livesock.fish",
+                   "lib/systemd/user/livesockd.service", "lib/systemd/user/livesockd.socket"}
         self.assertEqual(installed, wanted)
         everywhere = {path for path in self.destination.rglob("*") if path.is_file()}
         self.assertEqual(len(everywhere), len(installed), everywhere)
