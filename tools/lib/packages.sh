@@ -11,6 +11,8 @@ demo_packages="$try_packages openssh-server tmux"
 # What the tests, the second compiler and the linters need. (doctest is found through cmake.)
 test_packages="$demo_packages doctest-dev cmake clang libclang-rt-dev musl-tools git mandoc shellcheck strace procps
     curl iproute2 openssl zsh fish tcsh screen dpkg-dev binutils"
+# What tools/package needs besides.
+package_packages="dpkg-dev binutils lintian git"
 
 missing_packages() {
     for package in "$@"; do
