@@ -6,7 +6,8 @@
 //                               <-  failed (why), or its end: the running one goes on as before
 //                               <-  take: both accept, from one and the same listening socket
 //   accepts no more;
-//   listener (a socket)         ->  will accept from it; one message each
+//   listener (a socket)         ->  will accept from it; one message each, both sockets included:
+//                                   one may have been deleted, and made again
 //   released                    ->  publishes
 //   client, control (a socket)  ->  serves it; any number of times, each as soon as nothing is owed
 //   ends when no client is left, and no predecessor of its own that could send one

@@ -91,11 +91,14 @@ void Supervisor::hand_over() {
     stand_ins_->retire();
     agents_.keep_no_spares();
     upstreams_.leave_status_files();
-    proxy_->stop_accepting();
-    control_->stop_accepting();
     const auto give = [this](const std::string& address, int fd) {
         successor_->take_listener(address, fd);
     };
+    // What it was started with may have been deleted since, and made again.
+    give(agent_socket_name, proxy_->listener());
+    give(control_socket_name, control_->listener());
+    proxy_->stop_accepting();
+    control_->stop_accepting();
     if (signing_)
         signing_->hand_over(give);
     listeners_->give_away(give);
@@ -148,7 +151,6 @@ void Supervisor::leave() {
 
 Result<void> Supervisor::prepare_take_over() {
     const Estate& estate = predecessor_->estate;
-    agent_socket_is_passed_ = estate.agent_socket_is_passed;
     agents_.never_use(directory_.entry(agent_socket_name));
     agents_.never_use(directory_.entry(control_socket_name));
     apply(config_);
@@ -161,8 +163,9 @@ Result<void> Supervisor::prepare_take_over() {
     return discover(config_);
 }
 
-/// Goes on with what people have said to the predecessor.
+/// Goes on with what the predecessor was given, and what people have said to it.
 void Supervisor::adopt(const Estate& estate) {
+    agent_socket_is_passed_ = estate.agent_socket_is_passed;
     for (const std::string& path : estate.registered)
         agents_.restore(path);
     agents_.restore_pin(estate.pinned);
@@ -195,7 +198,11 @@ void Supervisor::take_over() {
                        {.listener =
                             [this](const std::string& address, UniqueFd fd) {
                                 become_listener(fd.get());
-                                if (address.starts_with(Broker::hand_over_prefix))
+                                if (address == agent_socket_name)
+                                    proxy_->listen_on(std::move(fd));
+                                else if (address == control_socket_name)
+                                    control_->listen_on(std::move(fd));
+                                else if (address.starts_with(Broker::hand_over_prefix))
                                     broker_->inherit(address, std::move(fd));
                                 else if (address.starts_with(AgentListeners::hand_over_prefix))
                                     listeners_->inherit(address, std::move(fd));

@@ -270,6 +270,23 @@ class FailedTest(RestartCase):
         self.assertEqual(children(pid), [])
         self.check_load(load)
 
+    def test_sockets_that_are_deleted_on_the_way_are_the_successors(self):
+        self.started("alice")
+        pid, successor, asked = self.hand_over_pending()
+        before = {}
+        for name in ("agent.sock", "control.sock"):
+            path = os.path.join(self.sandbox.livesock_dir, name)
+            os.link(path, self.sandbox.path + "/" + name)  # so that no new one gets its number
+            self.addCleanup(os.unlink, self.sandbox.path + "/" + name)
+            before[path] = os.stat(path).st_ino
+            os.unlink(path)
+        for path, inode in before.items():
+            eventually(lambda: os.path.lexists(path) and os.stat(path).st_ino != inode, 5, "it to be made again")
+        self.assertTrue(asked.recv(10)["ok"])
+        eventually(lambda: not proc.alive(pid), 10, "the one that was replaced to end")
+        self.assertEqual(wire.comments(self.agent_sock), ["alice"])
+        self.assertEqual(self.pid(), successor)
+
     def test_a_predecessor_that_is_killed_on_the_way_has_a_successor(self):
         self.started("alice")
         pid, successor, _ = self.hand_over_pending()
