@@ -156,6 +156,7 @@ Result<void> Supervisor::prepare_take_over() {
     apply(config_);
     adopt(estate);
     fallbacks_.apply(config_.fallbacks);
+    upstreams_.leave_status_files();
     upstreams_.apply(config_.upstreams);
     settle_by_ = Clock::now() + longest_settling;
     settling_ = loop_.timer([this] { settle(); });

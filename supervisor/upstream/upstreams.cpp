@@ -95,6 +95,11 @@ void Upstreams::add(const UpstreamSettings& settings, const std::string& token) 
     tell_status();
 }
 
+void Upstreams::keep_status_files() {
+    has_left_ = false;
+    tell_status();
+}
+
 void Upstreams::tell_status() {
     if (has_left_)
         return;

@@ -29,8 +29,9 @@ class Upstreams {
     /// unless its token has changed.
     void apply(const std::vector<UpstreamSettings>& settings);
 
-    /// Somebody else keeps the status files from now on.
+    /// Somebody else keeps the status files from now on, until keep_status_files().
     void leave_status_files() { has_left_ = true; }
+    void keep_status_files();
 
   private:
     struct Known {

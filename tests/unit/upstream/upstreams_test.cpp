@@ -169,3 +169,27 @@ TEST_CASE("an upstream that is dead makes no room for others") {
     }
     CHECK(pooled.pool.find("tcp:" + port.address()) != nullptr);
 }
+
+TEST_CASE("a successor writes no status file until it is the one that keeps them") {
+    Pooled pooled;
+    FarPort port(pooled.loop, pooled.fake);
+    UpstreamSettings settings = tcp(port);
+    settings.status_file = pooled.temp.entry("status");
+    pooled.upstreams.apply({settings});
+    REQUIRE(run_until(pooled.loop, [&] { return pooled.temp.read("status") == "connected\n"; }));
+    ReportPublisher held(pooled.directory, ReportPublisher::Held{});
+    AgentPool pool(pooled.loop, slow, held);
+    Upstreams successor(pooled.loop, pool, pooled.children);
+    successor.leave_status_files();
+    successor.apply({settings});
+    CHECK(pooled.temp.read("status") == "connected\n");
+    SUBCASE("it fails") {
+        successor.apply({});
+        CHECK(pooled.temp.read("status") == "connected\n");
+    }
+    SUBCASE("it is") {
+        port.close();
+        successor.keep_status_files();
+        CHECK(pooled.temp.read("status") == "not connected\n");
+    }
+}
