@@ -288,8 +288,7 @@ void Supervisor::stop() {
 /// The names go while we hold the lock: a successor cannot have made them yet. The lock goes before
 /// the control connections: who waits for our end may start a successor at once.
 Supervisor::~Supervisor() {
-    // A successor that never took over has made nothing.
-    if (proxy_ && lock_.is_lock_of(directory_))
+    if (proxy_ && is_in_charge() && lock_.is_lock_of(directory_))
         remove_names();
     signing_.reset();
     listeners_.reset();

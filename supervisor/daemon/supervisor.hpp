@@ -54,6 +54,8 @@ class Supervisor final : private ControlHost {
     void make_broker();
     std::unique_ptr<Route> make_bus(const UpstreamSettings& settings, const std::string& token);
     Result<void> discover(const Config& config);
+    /// Whether the names in the directory are ours to change: a predecessor's are until it says so.
+    bool is_in_charge() const { return !predecessor_ || predecessor_->has_released(); }
     void remove_names();
     void apply(const Config& config);
     void on_hangup();

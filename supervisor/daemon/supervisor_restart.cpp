@@ -59,9 +59,7 @@ void Supervisor::restart(std::function<void(const Result<pid_t>&)> done) {
         return;
     }
     restart_waiters_.push_back(std::move(done));
-    // Before our predecessor has let us, what we would hand over is still its own.
-    const bool is_ours = !predecessor_ || predecessor_->has_released();
-    if (restart_waiters_.size() == 1 && is_ours)
+    if (restart_waiters_.size() == 1 && is_in_charge())
         start_successor();
 }
 
@@ -217,6 +215,7 @@ void Supervisor::take_over() {
                                 stand_ins_->take_over();
                                 adopt(estate);
                                 publisher_.release();
+                                upstreams_.keep_status_files();
                                 listeners_->apply(config_.listens);
                                 broker_->apply(config_.broker);
                                 keep_directory();
