@@ -73,21 +73,21 @@ void Children::kill(pid_t pid) {
     ::kill(-pid, SIGKILL);
 }
 
+/// One at a time: whoever is told of an end may have told others to end, of which it hears no more.
 void Children::on_child_signal() {
-    for (const auto& [on_end, status] : reap())
-        if (on_end)
-            on_end(status);
+    while (const std::optional<Ended> ended = reap())
+        if (ended->on_end)
+            ended->on_end(ended->status);
 }
 
-std::vector<std::pair<std::function<void(int)>, int>> Children::reap() {
-    std::vector<std::pair<std::function<void(int)>, int>> ended;
-    std::erase_if(children_, [&](const auto& child) {
-        const std::optional<int> status = reap_if_ended(child->pid);
-        if (status)
-            ended.emplace_back(std::move(child->on_end), *status);
-        return status.has_value();
-    });
-    return ended;
+std::optional<Children::Ended> Children::reap() {
+    for (auto child = children_.begin(); child != children_.end(); ++child)
+        if (const std::optional<int> status = reap_if_ended((*child)->pid)) {
+            Ended ended{std::move((*child)->on_end), *status};
+            children_.erase(child);
+            return ended;
+        }
+    return std::nullopt;
 }
 
 void Children::end_all() {
@@ -95,7 +95,8 @@ void Children::end_all() {
         ::kill(-child->pid, SIGTERM);
     const TimePoint deadline = Clock::now() + patience_at_stop;
     while (!children_.empty() && Clock::now() < deadline) {
-        reap();
+        while (reap()) {
+        }
         if (!children_.empty())
             ::poll(nullptr, 0, poll_milliseconds);
     }

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace livesock {
@@ -41,9 +42,14 @@ class Children {
         Watch kill;
     };
 
+    struct Ended {
+        std::function<void(int)> on_end;
+        int status = 0;
+    };
+
     Child* find(pid_t pid);
     void on_child_signal();
-    std::vector<std::pair<std::function<void(int)>, int>> reap();
+    std::optional<Ended> reap();
 
     EventLoop& loop_;
     std::vector<std::unique_ptr<Child>> children_;
