@@ -204,6 +204,7 @@ void Candidate::on_listener_end() {
 void Candidate::on_login_over() {
     sentinel_->close();
     room_.drop_spare();
+    identities_wanted_ |= question_ == Question::identities;
     question_ = Question::none;
     liveness_.withdrawn();
     login_is_over_ = true;
@@ -338,6 +339,7 @@ void Candidate::found_leading_back() {
 /// Whether the answer is one.
 bool Candidate::take_identities(const Message& answer) {
     identities_.clear();
+    listed_.clear();
     // A failure is a complete answer too: some agents say so while they are locked.
     if (answer.type() == MessageType::failure)
         return true;
@@ -360,8 +362,10 @@ void Candidate::on_end(MessageStream::End end) {
     tell_change_from(before);
 }
 
-/// Asks again at once when the sentinel has ended: where the agent has, that is refused.
+/// Asks again at once when the sentinel has ended: where the agent has, that is refused, unless its
+/// socket is somebody else's who has started another one, with other keys.
 void Candidate::redial() {
+    identities_wanted_ = true;
     if (std::exchange(question_, Question::none) == Question::query)
         knows_query_ = false;
     short_lives_ = Clock::now() - begun_ < short_life ? short_lives_ + 1 : 0;

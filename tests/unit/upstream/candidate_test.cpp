@@ -434,3 +434,47 @@ TEST_CASE("origins have the names that status shows") {
     CHECK(name_of(Origin::configured) == "configured");
     CHECK(name_of(Origin::registered) == "registered");
 }
+
+TEST_CASE(
+    "an agent that is started anew behind a socket that goes on listening is asked for its keys") {
+    Watched watched;
+    watched.begin(slow, Origin::configured);
+    REQUIRE(watched.becomes(AgentState::live));
+    settle(watched.loop);
+    watched.agent.keys.clear();
+    watched.agent.hang_up_on_all();
+    REQUIRE(run_until(watched.loop, [&] {
+        return watched.agent.accepted == 2 && !watched.candidate->is_asked();
+    }));
+    CHECK(watched.candidate->state() == AgentState::live);
+    CHECK(watched.candidate->identities().empty());
+}
+
+TEST_CASE("keys that were asked for on a connection that ended are asked for on the next") {
+    Watched watched;
+    watched.begin(slow, Origin::configured);
+    REQUIRE(watched.becomes(AgentState::live));
+    settle(watched.loop);
+    watched.agent.keys.push_back({make_blob('b'), "bob"});
+    watched.agent.is_silent = true;
+    watched.candidate->refresh();
+    settle(watched.loop);
+    watched.agent.is_silent = false;
+    watched.agent.hang_up_on_all();
+    REQUIRE(run_until(watched.loop, [&] {
+        return watched.agent.accepted == 2 && !watched.candidate->is_asked();
+    }));
+    CHECK(watched.candidate->identities().size() == 2);
+}
+
+TEST_CASE("what an agent listed before it was locked is not what it lists") {
+    Watched watched;
+    watched.begin();
+    REQUIRE(watched.becomes(AgentState::live));
+    const std::string list = identities_answer({ann});
+    CHECK(watched.candidate->has_listed(Message(list)));
+    watched.agent.answer = [](const FakeAgent::Request&) { return failure_frame(); };
+    watched.candidate->refresh();
+    REQUIRE(run_until(watched.loop, [&] { return watched.candidate->identities().empty(); }));
+    CHECK(!watched.candidate->has_listed(Message(list)));
+}
