@@ -30,6 +30,7 @@ class CommandAgent final : public Route {
 
     Result<AgentConnection> connect() override;
     const std::string& socket() const override { return no_socket_; }
+    std::size_t most_connections() const override { return most_command_processes; }
 
     std::size_t processes() const { return processes_.size(); }
 

@@ -283,7 +283,7 @@ HealOutcome StandIns::stand_in(const ForwardedPath& path) {
         return {name, Outcome::unchanged, "somebody listens there"};
     standing_[name] = {path, StandInReason::dead};
     log::info("nobody listens at '{}': a stand-in is there, for {}", escaped(name),
-              users_text(users_[name]));
+              users_text(users_of(name)));
     return {name, Outcome::stood_in, "nobody listened there: a stand-in leads to the live agent"};
 }
 
@@ -302,7 +302,7 @@ HealOutcome StandIns::set_aside(const ForwardedPath& path) {
     agent->listens_at(StandInFiles::aside_path(path));
     log::info("the agent at '{}' hangs: its socket is '{}' meanwhile, and a stand-in is in its "
               "place, for {}",
-              escaped(name), escaped(StandInFiles::aside_name(path)), users_text(users_[name]));
+              escaped(name), escaped(StandInFiles::aside_name(path)), users_text(users_of(name)));
     return {name, Outcome::set_aside,
             "its agent hangs: a stand-in leads to the live agent until "
             "it answers"};
@@ -384,12 +384,14 @@ Candidate* StandIns::agent_at(const std::string& path) const {
 
 std::vector<StandInView> StandIns::list() const {
     std::vector<StandInView> list;
-    for (const auto& [path, standing] : standing_) {
-        const auto users = users_.find(path);
-        list.push_back(
-            {path, standing.reason, users != users_.end() ? users->second : PathUsers{}});
-    }
+    for (const auto& [path, standing] : standing_)
+        list.push_back({path, standing.reason, users_of(path)});
     return list;
+}
+
+PathUsers StandIns::users_of(const std::string& path) const {
+    const auto users = users_.find(path);
+    return users != users_.end() ? users->second : PathUsers{};
 }
 
 } // namespace livesock

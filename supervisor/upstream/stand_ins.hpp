@@ -95,6 +95,7 @@ class StandIns {
     std::string why_nothing(const PathView& view) const;
     PathView view_of(const std::string& path) const;
     Candidate* agent_at(const std::string& path) const;
+    PathUsers users_of(const std::string& path) const;
 
     AgentPool& agents_;
     StandInFiles files_;

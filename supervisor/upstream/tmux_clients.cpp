@@ -2,6 +2,7 @@
 
 #include "supervisor/base/log.hpp"
 #include "supervisor/base/process_files.hpp"
+#include "supervisor/base/unix_socket.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -109,7 +110,7 @@ bool TmuxClients::ask(const Pane& pane) {
     const Result<pid_t> started = children_.start(program, [](int) {});
     if (!started) {
         log::debug("tmux is not asked who types: {}", started.error().message);
-        known_[pane] = {std::nullopt, Clock::now()};
+        remember(pane, std::nullopt);
         return false;
     }
     query->pid = *started;
@@ -127,7 +128,7 @@ void TmuxClients::read(const Pane& pane) {
     const ssize_t count = ::read(query.output.get(), chunk, sizeof chunk);
     if (count > 0 && query.listing.size() < longest_listing)
         query.listing.append(chunk, static_cast<std::size_t>(count));
-    if (count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR)))
+    if (count > 0 || (count < 0 && would_block(errno)))
         return;
     note(pane, query.listing);
 }
@@ -137,11 +138,15 @@ void TmuxClients::give_up(const Pane& pane) {
     note(pane, {});
 }
 
-void TmuxClients::note(const Pane& pane, std::string_view listing) {
+void TmuxClients::remember(const Pane& pane, std::optional<Login> login) {
     if (known_.size() >= most_known && !known_.contains(pane))
         known_.clear();
+    known_[pane] = {std::move(login), Clock::now()};
+}
+
+void TmuxClients::note(const Pane& pane, std::string_view listing) {
     const std::optional<pid_t> client = last_active(listing);
-    known_[pane] = {client ? parse_login(environment_of(*client)) : std::nullopt, Clock::now()};
+    remember(pane, client ? parse_login(environment_of(*client)) : std::nullopt);
     Query& query = *running_.at(pane);
     query.readable.pause();
     query.patience.pause();

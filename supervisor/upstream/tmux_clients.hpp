@@ -65,6 +65,7 @@ class TmuxClients {
     void read(const Pane& pane);
     void give_up(const Pane& pane);
     void note(const Pane& pane, std::string_view listing);
+    void remember(const Pane& pane, std::optional<Login> login);
 
     EventLoop& loop_;
     Children& children_;

@@ -175,6 +175,7 @@ TEST_CASE("a command that floods its standard error does not keep the loop busy"
 
 TEST_CASE("there is a limit to the processes of a command, of which it is told to try later") {
     Commanded commanded("exec sleep 1000");
+    CHECK(commanded.agent.most_connections() == most_command_processes);
     std::vector<AgentConnection> connections;
     for (std::size_t i = 0; i < most_command_processes; ++i)
         connections.push_back(commanded.connect());

@@ -98,3 +98,14 @@ TEST_CASE("what is no socket of ours is not asked") {
     settle(typed.loop);
     CHECK(!std::filesystem::exists(typed.temp.entry("asked")));
 }
+
+TEST_CASE("what is known of panes is bounded, though tmux cannot be started") {
+    Typed typed("exit 1");
+    TmuxClients none(
+        typed.loop, typed.children, [] {}, "/no/such/tmux");
+    for (std::size_t i = 0; i <= TmuxClients::most_known; ++i)
+        CHECK(!none.ask({typed.pane.socket, "%" + std::to_string(i)}));
+    CHECK(none.known({typed.pane.socket, "%0"}) == nullptr);
+    CHECK(none.known({typed.pane.socket, "%" + std::to_string(TmuxClients::most_known)}) !=
+          nullptr);
+}
