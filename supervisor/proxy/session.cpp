@@ -76,16 +76,17 @@ void Session::on_request(const Message& request) {
     wait_told_ = false;
     if (!timer_)
         timer_ = host_.loop().timer([this] { on_timer(); });
-    if (host_.agents().comes_back(request) || host_.refuse(request, client_pid_)) {
-        state_ = State::refused;
-        timer_.start(Duration::zero());
-        return;
-    }
     // ssh goes on after a session-bind that failed. On a connection without it an agent would take
     // the client for a local one, for which constraints do not hold.
     is_unbindable_ |= kind_ == RequestKind::session_bind && !bindings_.has_room_for(request_);
-    if (is_unbindable_) {
-        fail("its session-bind was one too many, or too long, to be repeated at another agent");
+    const bool is_refused =
+        host_.agents().comes_back(request) || host_.refuse(request, client_pid_);
+    if (is_refused || is_unbindable_) {
+        if (!is_refused)
+            search_.set_cause(
+                "its session-bind was one too many, or too long, to be repeated at another agent");
+        state_ = State::refused;
+        timer_.start(Duration::zero());
         return;
     }
     if (host_.settings().follows_typing) {

@@ -155,7 +155,10 @@ void Session::on_timer() {
     const TimePoint now = Clock::now();
     switch (state_) {
     case State::refused:
-        answer(failure_frame());
+        if (search_.cause().empty())
+            answer(failure_frame());
+        else
+            fail(search_.cause());
         break;
     case State::locating:
         search_.prefer(host_.locate(*this, true).value_or(0));

@@ -1001,3 +1001,27 @@ TEST_CASE("a request goes to the agent that its client prefers, and waits a mome
         CHECK(proxied.receive(lone.client) == failure_frame());
     }
 }
+
+TEST_CASE("requests that are refused at once are refused one a turn, and others have theirs") {
+    Proxied proxied;
+    proxied.add_live('a');
+    FarEnd client = proxied.connect();
+    CHECK(proxied.ask(client, session_bind_frame(std::string(64 * 1024, 'x'))) == failure_frame());
+    constexpr std::size_t count = 100;
+    std::string requests;
+    std::string answers;
+    for (std::size_t i = 0; i < count; ++i) {
+        requests += request_identities_frame();
+        answers += failure_frame();
+    }
+    REQUIRE(client.send(requests) == requests.size());
+    std::size_t turns = 0;
+    Watch turn;
+    turn = proxied.loop.timer([&] {
+        ++turns;
+        turn.start(Duration::zero());
+    });
+    turn.start(Duration::zero());
+    CHECK(run_until(proxied.loop, [&] { return client.received() == answers; }));
+    CHECK(turns >= count / 2);
+}
