@@ -268,6 +268,12 @@ bool Proxy::make_room(Candidate& agent) {
     return agent.has_room();
 }
 
+/// The next one may have waited for this one alone.
+void Proxy::leave_queue(Session& session) {
+    turns_.leave(session);
+    give_turns_.trigger();
+}
+
 void Proxy::upstream_closed(std::uint64_t agent) {
     --upstreams_;
     if (Candidate* const candidate = agents_.find(agent))

@@ -84,7 +84,7 @@ class Proxy final : private SessionHost {
     void sign_waits(std::string_view blob, pid_t pid) override;
     bool has_turn(Session& session, Candidate& agent) override;
     bool is_awaited(std::uint64_t agent) override { return turns_.next(agent) != nullptr; }
-    void leave_queue(Session& session) override { turns_.leave(session); }
+    void leave_queue(Session& session) override;
     void upstream_opened() override { ++upstreams_; }
     void upstream_closed(std::uint64_t agent) override;
 
@@ -119,7 +119,7 @@ class Proxy final : private SessionHost {
     std::function<void(const WaitingSign&)> on_wait_;
     Turns turns_;
 
-    std::unordered_set<const Session*> remote_; // those whose client is no process of this machine
+    std::unordered_set<const Session*> remote_; // those whose client's process cannot be seen
     std::vector<Session*> closed_;
     std::size_t most_sessions_ = 0; // since memory was last given back
     Watch acceptable_;

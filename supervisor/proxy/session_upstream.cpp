@@ -41,7 +41,8 @@ void Session::seek() {
             wait_for_turn(*agent);
             return;
         }
-        waits_for_turn_ = false;
+        if (std::exchange(waits_for_turn_, false))
+            deadline_ = std::min(deadline_, Clock::now() + host_.settings().grace);
         // Changes among the agents must not use up the tries.
         if (const auto pause = search_.pause_before(*agent)) {
             wait_to_seek(*pause);
@@ -285,6 +286,7 @@ void Session::answer_visible(const Message& message) {
 }
 
 void Session::answer_merged() {
+    leave_queue();
     host_.request_answered(*this);
     answer_visible(Message(search_.merged_list()));
 }

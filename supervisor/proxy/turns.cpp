@@ -4,21 +4,21 @@ namespace livesock {
 
 void Turns::wait(Session& session, std::uint64_t agent) {
     const auto known = waits_for_.find(&session);
-    if (known != waits_for_.end() && known->second == agent)
+    if (known != waits_for_.end() && known->second.agent == agent)
         return;
     leave(session);
-    queues_[agent].push_back(&session);
-    waits_for_.emplace(&session, agent);
+    Queue& queue = queues_[agent];
+    waits_for_.emplace(&session, Place{agent, queue.insert(queue.end(), &session)});
 }
 
 void Turns::leave(Session& session) {
     const auto known = waits_for_.find(&session);
     if (known == waits_for_.end())
         return;
-    std::list<Session*>& queue = queues_[known->second];
-    std::erase(queue, &session);
-    if (queue.empty())
-        queues_.erase(known->second);
+    const auto queue = queues_.find(known->second.agent);
+    queue->second.erase(known->second.at);
+    if (queue->second.empty())
+        queues_.erase(queue);
     waits_for_.erase(known);
 }
 

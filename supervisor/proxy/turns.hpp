@@ -24,8 +24,14 @@ class Turns {
     std::vector<std::uint64_t> agents() const;
 
   private:
-    std::unordered_map<std::uint64_t, std::list<Session*>> queues_;
-    std::unordered_map<Session*, std::uint64_t> waits_for_;
+    using Queue = std::list<Session*>;
+    struct Place {
+        std::uint64_t agent = 0;
+        Queue::iterator at;
+    };
+
+    std::unordered_map<std::uint64_t, Queue> queues_;
+    std::unordered_map<Session*, Place> waits_for_;
 };
 
 } // namespace livesock

@@ -39,7 +39,9 @@ TEST_CASE("the keys of all live agents are listed, those of the chosen one first
 
 TEST_CASE("each key signs at the agent that offers it") {
     Merged merged;
-    SUBCASE("after a list") { merged.ask(merged.client, request_identities_frame()); }
+    SUBCASE("after a list") {
+        merged.ask(merged.client, request_identities_frame());
+    }
     SUBCASE("without one") {}
     for (int i = 0; i < 2; ++i) {
         CHECK(merged.ask(merged.client, sign_request_for(make_blob('a'))) ==
@@ -121,7 +123,8 @@ TEST_CASE("agents that are merged from now on serve a request that was there bef
     CHECK(proxied.receive(client) == list_of(agent));
 }
 
-TEST_CASE("what changes an agent goes to the chosen one over a connection that has signed elsewhere") {
+TEST_CASE(
+    "what changes an agent goes to the chosen one over a connection that has signed elsewhere") {
     Merged merged;
     CHECK(merged.ask(merged.client, sign_request_for(make_blob('a'))) ==
           signature_of(merged.older));
@@ -134,4 +137,26 @@ TEST_CASE("what changes an agent goes to the chosen one alone") {
     CHECK(merged.ask(merged.client, add_key_frame) == success_frame);
     CHECK(merged.newer.count(add_key_frame) == 1);
     CHECK(merged.older.count(add_key_frame) == 0);
+}
+
+TEST_CASE("who was given a list without an agent that had no room waits for it no longer") {
+    ProxySettings settings = merging();
+    settings.grace = 1ms;
+    settings.list_timeout = 30ms;
+    Proxied proxied(settings);
+    FakeAgent& older = proxied.add_live('a');
+    FakeAgent& newer = proxied.add_live('b');
+    older.is_silent = true;
+    FarEnd signing = proxied.connect();
+    signing.send(sign_request_for(make_blob('a')));
+    REQUIRE(run_until(proxied.loop, [&] { return !older.client_requests().empty(); }));
+    proxied.pool.find(older.path())->limit_upstreams(2);
+    FarEnd idle = proxied.connect();
+    CHECK(proxied.ask(idle, request_identities_frame()) == list_of(newer));
+    older.is_silent = false;
+    older.answer_now(older.client_requests()[0]);
+    CHECK(proxied.receive(signing) == signature_of(older));
+    signing.close();
+    FarEnd third = proxied.connect();
+    CHECK(proxied.ask(third, sign_request_for(make_blob('a'))) == signature_of(older));
 }

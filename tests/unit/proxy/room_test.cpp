@@ -182,3 +182,21 @@ TEST_CASE("of the requests that failed the last are kept, with what was tried") 
     }
     CHECK(proxied.proxy->failures().requests().size() == FailureLog::most);
 }
+
+TEST_CASE("a turn that comes when the agent is gone leaves what a request may wait for another") {
+    ProxySettings settings = Proxied::slow_proxy;
+    settings.grace = 1ms;
+    Narrow narrow(1, settings);
+    narrow.agent.is_silent = true;
+    FarEnd first = narrow.connect();
+    first.send(sign_request_for(make_blob('a')));
+    REQUIRE(run_until(narrow.loop, [&] { return narrow.agent.client_requests().size() == 1; }));
+    FarEnd second = narrow.connect();
+    second.send(sign_request_for(make_blob('a')));
+    settle(narrow.loop);
+    REQUIRE(::unlink(narrow.agent.path().c_str()) == 0);
+    narrow.agent.answer_now(narrow.agent.client_requests()[0]);
+    CHECK(narrow.receive(first) == signature_of(narrow.agent));
+    first.close();
+    CHECK(narrow.receive(second) == failure_frame());
+}
