@@ -60,7 +60,8 @@ AccessSettings access_settings(const BrokerListenSettings& settings, const Liste
     return {.token_file = settings.token_file,
             .requires_token = is_vsock(address),
             .allow_uids = {},
-            .hosts = {}};
+            .hosts = settings.hosts,
+            .any_host = !address.endpoint.is_tcp()};
 }
 
 } // namespace
@@ -102,10 +103,8 @@ UniqueFd PublishListener::retire() {
 std::optional<HttpAnswer> PublishListener::refused(const HttpRequest& request, HttpPeer& peer) {
     if (is_retired_)
         return answer_of({unavailable, "SHUTTING_DOWN", "the host's configuration has changed"});
-    // No web page reaches vsock, and its addresses are no names that a page could use.
-    if (!is_vsock(address_))
-        if (std::optional<HttpAnswer> answer = access_.refused_as_web(request, peer))
-            return reworded(std::move(*answer));
+    if (std::optional<HttpAnswer> answer = access_.refused_as_web(request, peer))
+        return reworded(std::move(*answer));
     if (AccessVerdict verdict = access_.check(request, peer); verdict.refusal)
         return reworded(std::move(*verdict.refusal));
     if (request.path != publish_path)

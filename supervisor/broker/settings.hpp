@@ -46,6 +46,7 @@ struct GuestSettings {
 struct BrokerListenSettings {
     std::string address; ///< "unix:PATH", "tcp:ADDR:PORT" or "vsock:PORT"
     std::string token_file;
+    std::vector<std::string> hosts{}; ///< further names of a TCP one
     GuestSettings guest;
 
     bool operator==(const BrokerListenSettings&) const = default;

@@ -66,6 +66,7 @@ Verdict address(BrokerListenSettings& listen, const toml::node& node, const Inpu
 constexpr Key<BrokerListenSettings> listen_keys[] = {
     {"address", address},
     {"token_file", path<&BrokerListenSettings::token_file>},
+    {"hosts", texts<&BrokerListenSettings::hosts>},
     {"name", of_guest<&BrokerListenSettings::guest, guest_name>},
     {"keys", of_guest<&BrokerListenSettings::guest, fingerprints<&GuestSettings::keys>>},
     {"rate",

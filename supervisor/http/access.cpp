@@ -37,7 +37,9 @@ Access::Access(AccessSettings settings)
 
 std::optional<HttpAnswer> Access::refused_as_web(const HttpRequest& request,
                                                  const HttpPeer& peer) const {
-    const std::optional<std::string> why = livesock::refused_as_web(request, peer, settings_.hosts);
+    const std::optional<std::string> why =
+        settings_.any_host ? refused_as_page(request)
+                           : livesock::refused_as_web(request, peer, settings_.hosts);
     return why ? std::optional(refusal(403, *why)) : std::nullopt;
 }
 

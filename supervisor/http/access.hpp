@@ -18,6 +18,7 @@ struct AccessSettings {
     bool requires_token = false;      ///< whoever it is
     std::vector<uid_t> allow_uids{};  ///< besides this user and root
     std::vector<std::string> hosts{}; ///< further names of the listener
+    bool any_host = false;            ///< clients may call it what they like, see refused_as_page()
 
     bool operator==(const AccessSettings&) const = default;
 };
@@ -39,7 +40,7 @@ class Access {
   public:
     explicit Access(AccessSettings settings);
 
-    /// Whether the request may come from here at all: its Host is ours, and it is of no web page.
+    /// Whether the request may come from here at all: it is of no web page, and its Host is ours.
     std::optional<HttpAnswer> refused_as_web(const HttpRequest& request,
                                              const HttpPeer& peer) const;
     /// Whether the client may have what only trusted ones may.

@@ -47,13 +47,19 @@ bool is_own_host(std::string_view host, const HttpPeer& peer, std::span<const st
 
 } // namespace
 
-std::optional<std::string> refused_as_web(const HttpRequest& request, const HttpPeer& peer,
-                                          std::span<const std::string> hosts) {
+std::optional<std::string> refused_as_page(const HttpRequest& request) {
     // Browsers add the first to what changes something, the others to all requests; scripts cannot
     // take them away.
     for (const char* const name : {"origin", "sec-fetch-site", "sec-fetch-mode"})
         if (request.header(name) != nullptr)
             return "requests of web pages are refused";
+    return std::nullopt;
+}
+
+std::optional<std::string> refused_as_web(const HttpRequest& request, const HttpPeer& peer,
+                                          std::span<const std::string> hosts) {
+    if (std::optional<std::string> why = refused_as_page(request))
+        return why;
     const std::string* const host = request.header("host");
     if (host != nullptr && is_own_host(*host, peer, hosts))
         return std::nullopt;

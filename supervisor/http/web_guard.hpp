@@ -11,6 +11,11 @@
 
 namespace livesock {
 
+/// Why `request` is refused (with a 403): a browser has made it. That is all to be asked of one
+/// that came over a Unix socket or vsock, where browsers do not get: behind them may be a guest's
+/// port of any name.
+[[nodiscard]] std::optional<std::string> refused_as_page(const HttpRequest& request);
+
 /// Why `request` is refused (with a 403): it comes from a page, or its Host is none of ours. Those
 /// are the address that the client has connected to, "localhost" where that is of this machine, and
 /// `hosts`: each a name for the same port ("host.example"), or with a port of its own

@@ -121,9 +121,15 @@ class PublishTest(ListenCase):
 
     def test_a_web_page_gets_nothing(self):
         self.listen()
-        for headers in ({"Origin": "http://example.org"}, {"Host": "example.org"}):
+        for headers in ({"Origin": "http://example.org"}, {"Sec-Fetch-Site": "none"}):
             status, answer = self.post_raw(b"{}", **headers)
             self.assertEqual((status, answer["error"]["code"]), (403, "FORBIDDEN"))
+
+    def test_a_guest_calls_the_socket_what_it_likes(self):
+        self.listen()
+        done = self.run_program("curl", "-sS", "--unix-socket", self.socket_path, f"http://127.0.0.1:498{bus.PUBLISH}", "-d",
+                                '{"namespace":"ssh-agent","type":"request","payload":{"operation":"ping"}}')
+        self.assertEqual(json.loads(done.out)["payload"], {"status": "ok"}, done)
 
     def test_a_guest_that_leaves_has_nothing_signed_behind_its_back(self):
         marker = self.sandbox.path + "/asked"
@@ -173,6 +179,15 @@ class TcpListenTest(ListenCase):
         self.assertEqual([key["comment"] for key in good["keys"]], ["alice"])
         status, answer = self.post_raw(b"{}", sock=self.sock(), Host=host, Authorization="Bearer lsk_" + "u" * 43)
         self.assertEqual((status, answer["error"]["code"]), (401, "UNAUTHORIZED"))
+
+    def test_a_name_of_the_listener_is_ours_when_it_is_configured(self):
+        for line, expected in (("", 403), ('hosts = ["10.0.2.2"]', 400)):
+            with self.subTest(line=line):
+                self.listen_tcp(f"{self.keys}\n{line}")
+                self.assertEqual(self.post_raw(b"{}", sock=self.sock(), Host="evil.example")[0], 403)
+                status, answer = self.post_raw(b"{}", sock=self.sock(), Host=f"10.0.2.2:{self.port}")
+                self.assertEqual(status, expected, answer)
+                self.host_daemon.stop()
 
     @root_only
     def test_another_user_of_this_machine_is_refused(self):

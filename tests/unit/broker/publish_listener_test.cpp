@@ -4,8 +4,11 @@
 #include "supervisor/agent/public_key.hpp"
 #include "supervisor/broker/envelope.hpp"
 #include "supervisor/broker/text_forms.hpp"
+#include "tests/support/any_port.hpp"
 #include "tests/support/far_end.hpp"
 #include "tests/unit/broker/hosted.hpp"
+
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -182,12 +185,46 @@ TEST_CASE("what is no message for us is refused with the code of the format") {
     SUBCASE("another method") {
         CHECK(published.send(Published::text_of("", "/v1/publish", "GET")).status == 405);
     }
-    SUBCASE("a request of a web page") {
+    SUBCASE("a request of a web page, whatever its Host") {
         CHECK(published.send(Published::text_of("{}", "/v1/publish", "POST", "Origin: x\r\n"))
                   .code() == "FORBIDDEN");
     }
     CHECK(published.listener->is_quiet());
     CHECK(published.post(good).body["payload"] == ok);
+}
+
+TEST_CASE("at a path a guest calls us what it likes: its port may be forwarded to here") {
+    Published published;
+    const std::string body = Published::request(ping).dump();
+    for (const char* const host : {"127.0.0.1:498", "10.0.2.2", "host.example:80", ""}) {
+        CAPTURE(host);
+        std::string text = Published::text_of(body);
+        text.replace(text.find("localhost"), std::strlen("localhost"), host);
+        CHECK(published.send(text).body["payload"] == ok);
+    }
+}
+
+TEST_CASE("over TCP the Host is the address or a configured name: any page has others") {
+    Published published;
+    const auto code_at = [&](const std::vector<std::string>& hosts) {
+        AnyPort port;
+        BrokerListenSettings settings = published.listen;
+        settings.address = "tcp:" + port.text();
+        settings.hosts = hosts;
+        PublishListener listener(published.server, *published.host, settings,
+                                 std::move(port.listener));
+        FarEnd client(connect_to_port(port.port, "127.0.0.1"));
+        std::string text = Published::text_of(Published::request(ping).dump());
+        text.replace(text.find("localhost"), std::strlen("localhost"), "10.0.2.2:498");
+        const Answer answer = published.exchange(client, text);
+        static_cast<void>(listener.retire());
+        client.close();
+        settle(published.loop);
+        return answer.code();
+    };
+    CHECK(code_at({}) == "FORBIDDEN");
+    CHECK(code_at({"10.0.2.2"}) == "FORBIDDEN");
+    CHECK(code_at({"10.0.2.2:498"}).empty());
 }
 
 TEST_CASE("a message may be of the largest size, and not of a byte more") {

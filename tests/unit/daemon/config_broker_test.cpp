@@ -42,6 +42,7 @@ TEST_CASE("every key of the broker is read") {
         [[broker.listen]]
         address = "unix:~/guest.sock"
         token_file = "~/tokens"
+        hosts = ["10.0.2.2", "host.example:80"]
         name = "vm"
         keys = ["{0}"]
         rate = 9
@@ -60,6 +61,7 @@ TEST_CASE("every key of the broker is read") {
     REQUIRE(broker.listens.size() == 1);
     CHECK(broker.listens[0].address == "unix:/home/ann/guest.sock");
     CHECK(broker.listens[0].token_file == "/home/ann/tokens");
+    CHECK(broker.listens[0].hosts == std::vector<std::string>{"10.0.2.2", "host.example:80"});
     CHECK(broker.listens[0].guest == GuestSettings{"vm", {some_key}, 9, Approval::never});
 }
 
@@ -83,6 +85,7 @@ TEST_CASE("what a broker cannot be is refused where it stands") {
     check_refused("[[broker.listen]]\naddress = 'unix:/s'\n", "1:", "no name");
     check_refused("[[broker.guest]]\nrate = 1\n", "1:", "no name");
     check_refused(listener("unix:/s", "keys = ['alice']"), "4:9", "SHA256:");
+    check_refused(listener("unix:/s", "hosts = ['']"), "4:10", "not empty");
     check_refused(listener("unix:/s", "rate = 0"), "4:8", "from 1");
     check_refused(listener("unix:/s", "approve = 'yes'"), "4:11", "\"session\"");
     check_refused(listener("unix:/s", "approve = 'always'"), "1:", "approve_command");
