@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -16,6 +17,13 @@ namespace {
 
 /// The kernel cuts this to net.core.somaxconn; clients beyond it get EAGAIN or wait.
 constexpr int backlog = 4096;
+
+/// What listen_at() binds is called so at first, and to the kernel for ever.
+constexpr std::string_view temporary_suffix = ".new";
+
+std::string temporary_of(const std::string& path) {
+    return path + std::string(temporary_suffix);
+}
 
 /// The errno for which `path` cannot be an address, 0 if it can.
 int refusal_of(const std::string& path) {
@@ -67,6 +75,13 @@ std::string bound_path(int fd) {
     return {address.sun_path, ::strnlen(address.sun_path, sizeof address.sun_path)};
 }
 
+std::string made_path(int fd) {
+    const std::string bound = bound_path(fd);
+    return bound.ends_with(temporary_suffix)
+               ? bound.substr(0, bound.size() - temporary_suffix.size())
+               : std::string();
+}
+
 bool is_hung_up(int fd) {
     pollfd state{.fd = fd, .events = 0, .revents = 0};
     return ::poll(&state, 1, 0) == 1;
@@ -81,7 +96,7 @@ bool would_block(int code) {
 }
 
 Result<UniqueFd> listen_at(const std::string& path) {
-    const std::string temporary = path + ".new";
+    const std::string temporary = temporary_of(path);
     if (const int code = refusal_of(path.empty() ? path : temporary); code != 0)
         return system_error(fmt::format("cannot listen at '{}'", escaped(path)), code);
     const sockaddr_un address = address_of(temporary);

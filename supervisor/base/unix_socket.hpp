@@ -25,6 +25,9 @@ inline constexpr std::size_t longest_socket_path = 107;
 /// The path that the Unix socket `fd` is bound to; empty if it has none.
 [[nodiscard]] std::string bound_path(int fd);
 
+/// The path at which listen_at() has made the socket `fd`; empty if it was not made by that.
+[[nodiscard]] std::string made_path(int fd);
+
 /// Whether the other end of the connection `fd` is closed altogether, and not only its writing
 /// half.
 [[nodiscard]] bool is_hung_up(int fd);

@@ -64,8 +64,9 @@ void AgentListeners::open(Entry& entry) {
                                           : read_token(settings.token_file);
     if (token && entry.listener && entry.listener->token() == *token)
         return;
-    UniqueFd fd =
-        entry.listener ? entry.listener->release() : inherited_.take(handed_name(settings));
+    UniqueFd fd = entry.listener ? entry.listener->release()
+                  : token        ? inherited_.take(handed_name(settings))
+                                 : UniqueFd();
     entry.listener.reset();
     Result<UniqueFd> listening = !token ? Result<UniqueFd>(token.error())
                                  : fd   ? Result<UniqueFd>(std::move(fd))

@@ -2,7 +2,8 @@
 #pragma once
 
 #include "supervisor/broker/agent_listener.hpp"
-#include "supervisor/broker/inherited_sockets.hpp"
+#include "supervisor/broker/listener_view.hpp"
+#include "supervisor/upstream/inherited_sockets.hpp"
 #include "supervisor/upstream/kept_socket.hpp"
 
 #include <memory>

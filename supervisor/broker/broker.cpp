@@ -207,7 +207,6 @@ void Broker::give_away(const std::function<void(const std::string& name, int fd)
         }
     // Not apply(): the names are another's now.
     entries_.clear();
-    inherited_.clear();
     again_.pause();
     retire_bus();
 }

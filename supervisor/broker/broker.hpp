@@ -3,10 +3,11 @@
 
 #include "supervisor/broker/bus_subscription.hpp"
 #include "supervisor/broker/host.hpp"
-#include "supervisor/broker/inherited_sockets.hpp"
+#include "supervisor/broker/listener_view.hpp"
 #include "supervisor/broker/publish_listener.hpp"
 #include "supervisor/broker/settings.hpp"
 #include "supervisor/http/http_server.hpp"
+#include "supervisor/upstream/inherited_sockets.hpp"
 #include "supervisor/upstream/kept_socket.hpp"
 
 #include <functional>

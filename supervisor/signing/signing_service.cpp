@@ -2,12 +2,8 @@
 
 #include "supervisor/base/escape.hpp"
 #include "supervisor/base/log.hpp"
-#include "supervisor/base/unix_socket.hpp"
 
 #include <algorithm>
-#include <cerrno>
-
-#include <unistd.h>
 
 namespace livesock {
 namespace {
@@ -62,6 +58,7 @@ void SigningService::apply(const std::vector<SigningSettings>& settings) {
             close(std::move(listener));
     restore();
     retry();
+    adopted_.clear();
 }
 
 /// Opens what is not open.
@@ -70,7 +67,6 @@ void SigningService::retry() {
     for (const auto& listener : listeners_)
         if (listener->id == 0)
             open(*listener);
-    drop_adopted();
     const bool all_open = std::all_of(listeners_.begin(), listeners_.end(),
                                       [](const auto& listener) { return listener->id != 0; });
     if (all_open && retired_.empty())
@@ -110,29 +106,13 @@ bool SigningService::is_served(const Listener& listener) const {
                        [this](HttpServer::ListenerId id) { return server_.has(id); });
 }
 
-/// What the configuration does not name any more: nobody else removes the name of its socket.
-void SigningService::drop_adopted() {
-    for (auto& [address, fd] : std::exchange(adopted_, {})) {
-        const std::string path = fd ? bound_path(fd.get()) : std::string();
-        fd.reset();
-        // listen_at() binds a name that it then changes.
-        const Result<ListenAddress> listen = parse_listen_address(address);
-        if (path.empty() || !listen || !listen->is_unix())
-            continue;
-        if (const Result<UniqueFd> served = dial(listen->path);
-            !served && served.error().code == ECONNREFUSED)
-            ::unlink(listen->path.c_str());
-    }
-}
-
 Result<UniqueFd> SigningService::take_socket(const SigningSettings& settings) {
     const mode_t mode = settings.access.allow_uids.empty() ? own_mode : shared_mode;
-    if (const auto adopted = adopted_.find(to_text(settings.listen)); adopted != adopted_.end()) {
-        UniqueFd fd = std::move(adopted->second); // leaves none there
-        // The predecessor's settings may have been others, or the name gone.
-        if (fd && (!settings.listen.is_unix() || set_socket_mode(settings.listen.path, mode)))
-            return fd;
-    }
+    UniqueFd fd = adopted_.take(to_text(settings.listen));
+    // The predecessor's settings may have been others, or the name gone.
+    if (fd && (!settings.listen.is_unix() || set_socket_mode(settings.listen.path, mode)))
+        return fd;
+    fd.reset();
     return listen_at(settings.listen, mode);
 }
 
@@ -180,7 +160,7 @@ void SigningService::hand_over(
 }
 
 void SigningService::adopt(const std::string& address, UniqueFd fd) {
-    adopted_[address] = std::move(fd);
+    adopted_.add(address, std::move(fd));
 }
 
 } // namespace livesock

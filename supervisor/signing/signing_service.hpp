@@ -2,10 +2,10 @@
 #pragma once
 
 #include "supervisor/signing/signing_listener.hpp"
+#include "supervisor/upstream/inherited_sockets.hpp"
 #include "supervisor/upstream/kept_socket.hpp"
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -57,12 +57,11 @@ class SigningService {
     void retry();
     bool restore();
     bool is_served(const Listener& listener) const;
-    void drop_adopted();
     Result<UniqueFd> take_socket(const SigningSettings& settings);
 
     SigningWorld world_;
     Watch retry_;
-    std::map<std::string, UniqueFd> adopted_;
+    InheritedSockets adopted_;
     std::vector<std::unique_ptr<Listener>> listeners_;
     std::vector<std::unique_ptr<Listener>> retired_; ///< answer what they owe
     bool has_handed_over_ = false;

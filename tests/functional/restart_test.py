@@ -217,6 +217,26 @@ class KeptTest(RestartCase):
         self.check(0, "restart")
         self.assertIsNone(self.ask("status")["pinned"])
 
+    def test_sockets_that_the_new_configuration_does_not_have_are_gone(self):
+        self.agent("alice", path=self.in_agents("alice"))
+        paths = {name: os.path.join(self.sandbox.path, name + ".sock") for name in ("agents", "guest", "sign")}
+        self.configure(self.only_agents(f"""
+            [[listen]]
+            path = "{paths["agents"]}"
+            [[broker.listen]]
+            address = "unix:{paths["guest"]}"
+            name = "vm"
+            [[signing]]
+            listen = "unix:{paths["sign"]}"
+        """))
+        self.check(0, "start")
+        self.stop_at_the_end()
+        self.assertEqual([name for name, path in paths.items() if not os.path.exists(path)], [])
+        self.configure(self.only_agents())
+        self.check(0, "restart")
+        eventually(lambda: not any(os.path.lexists(path) for path in paths.values()), 5,
+                   lambda: f"{[name for name, path in paths.items() if os.path.lexists(path)]} to be gone")
+
     def test_the_log_goes_on_in_the_same_file(self):
         self.started("alice")
         log = self.ask("status")["log"]

@@ -121,6 +121,17 @@ TEST_CASE("a listener that cannot be made leaves nothing behind") {
     }
 }
 
+TEST_CASE("the path is known at which a listener was made") {
+    const TempDir temp;
+    const Result<UniqueFd> listener = listen_at(temp.entry("s"));
+    REQUIRE(listener);
+    CHECK(made_path(listener->get()) == temp.entry("s"));
+    const Result<UniqueFd> client = dial(temp.entry("s"));
+    REQUIRE(client);
+    CHECK(made_path(client->get()).empty());
+    CHECK(made_path(-1).empty());
+}
+
 TEST_CASE("why a dial failed is told by its code") {
     const TempDir directory;
     const std::string path = directory.entry("s");

@@ -139,6 +139,26 @@ TEST_CASE("a socket is given away under a name by which it is inherited, and sta
     CHECK_FALSE(is_there(all.one));
 }
 
+TEST_CASE("an inherited socket that nobody wants any more takes its path along") {
+    Listeners all;
+    std::vector<std::pair<std::string, UniqueFd>> given;
+    ListenSettings settings = at(all.two);
+    settings.token_file = all.temp.entry("token");
+    all.temp.write("token", std::string(40, 't'));
+    REQUIRE(::chmod(settings.token_file.c_str(), 0600) == 0);
+    all.listeners->apply({at(all.one), settings});
+    all.listeners->give_away(
+        [&](const std::string& name, int fd) { given.emplace_back(name, UniqueFd(::dup(fd))); });
+    all.listeners = all.make();
+    for (auto& [name, socket] : given)
+        all.listeners->inherit(name, std::move(socket));
+    // It cannot be served just now, and a dead socket at its path is of use to nobody.
+    std::filesystem::remove(settings.token_file);
+    all.listeners->apply({settings});
+    CHECK_FALSE(is_there(all.one));
+    CHECK_FALSE(is_there(all.two));
+}
+
 TEST_CASE("a socket that somebody removes is made again") {
     Listeners all;
     const std::string directory = all.temp.entry("dir");

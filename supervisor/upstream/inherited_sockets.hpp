@@ -1,4 +1,4 @@
-// What is known of listeners, and what they come from.
+// Sockets that a predecessor has listened at, until somebody goes on with them.
 #pragma once
 
 #include "supervisor/base/unique_fd.hpp"
@@ -9,13 +9,6 @@
 
 namespace livesock {
 
-/// What `livesock status` tells of a listener.
-struct ListenerView {
-    std::string name;
-    std::string kind;   ///< "agent", "guest" or "bus"
-    std::string reason; ///< why nobody can connect, and what to do; empty if all is well
-};
-
 /// Sockets that listen already, by the names of their listeners.
 class InheritedSockets {
   public:
@@ -24,7 +17,9 @@ class InheritedSockets {
     }
     /// The socket, if there is one: the caller's from now on.
     [[nodiscard]] UniqueFd take(const std::string& name);
-    void clear() { sockets_.clear(); }
+    /// Closes those that nobody has taken, and removes the paths at which listen_at() made them,
+    /// unless somebody else serves there, or has put something else there: nobody else would.
+    void clear();
 
   private:
     std::vector<std::pair<std::string, UniqueFd>> sockets_;
