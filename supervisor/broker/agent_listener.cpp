@@ -150,12 +150,11 @@ void AgentListener::make_room() {
     for (const auto& peer : peers_)
         if (!peer->is_over)
             ++counts[peer->address];
-    const auto most =
-        std::max_element(counts.begin(), counts.end(),
-                         [](const auto& a, const auto& b) { return a.second < b.second; });
-    const auto oldest = std::find_if(peers_.begin(), peers_.end(), [&](const auto& peer) {
-        return !peer->is_over && peer->address == most->first;
-    });
+    const auto count = [&](const auto& peer) { return peer->is_over ? 0 : counts[peer->address]; };
+    // The first of those that are equal, so the oldest.
+    const auto oldest =
+        std::max_element(peers_.begin(), peers_.end(),
+                         [&](const auto& a, const auto& b) { return count(a) < count(b); });
     refuse((*oldest)->address, "others came while it was in the handshake");
     // Not within a callback of its own: accept() is the listener's.
     peers_.erase(oldest);

@@ -13,8 +13,8 @@
 
 namespace livesock {
 
-/// So many peers may be in the handshake at once; the oldest of the
-/// address that has most is let go for a further one.
+/// So many peers may be in the handshake at once; the oldest of the address that has most (of all
+/// those that have as many) is let go for a further one.
 inline constexpr std::size_t most_handshakes = 64;
 
 /// Accepts, has a handshake where there is a token, and gives those who may be served away.

@@ -147,6 +147,22 @@ TEST_CASE("who floods us with silent connections loses his own, and keeps nobody
     CHECK_FALSE(other.end.at_end());
 }
 
+TEST_CASE("where each has an address of its own the oldest loses it") {
+    Listening listening(token);
+    std::vector<std::unique_ptr<Peer>> peers;
+    for (std::size_t i = 0; i < most_handshakes; ++i) {
+        // Each comes before the last one in the order of texts.
+        const std::string host = "127.0.0." + std::to_string(99 - i);
+        peers.push_back(std::make_unique<Peer>(listening.port, host.c_str()));
+        REQUIRE(run_until(listening.loop, [&] { return peers.back()->end.received().size() > 0; }));
+    }
+    const Peer further(listening.port, "127.0.0.200");
+    CHECK(listening.is_closed(*peers[0]));
+    settle(listening.loop);
+    CHECK_FALSE(peers.back()->end.at_end());
+    CHECK(listening.listener->handshakes() == most_handshakes);
+}
+
 TEST_CASE("over vsock the CID decides, where any are named") {
     Listening listening;
     ListenSettings settings;
