@@ -67,14 +67,47 @@ Address as(const Endpoint& endpoint) {
     return address;
 }
 
+constexpr unsigned local_cid = 1; // VMADDR_CID_LOCAL, since Linux 5.6
+
 std::optional<unsigned> cid_of(std::string_view text) {
     if (text == "host")
         return VMADDR_CID_HOST;
     if (text == "local")
-        return 1; // VMADDR_CID_LOCAL, since Linux 5.6
+        return local_cid;
     if (text == "any")
         return VMADDR_CID_ANY;
     return number<unsigned>(text);
+}
+
+unsigned port_of(const Endpoint& endpoint) {
+    switch (endpoint.address.ss_family) {
+    case AF_INET:
+        return ntohs(as<sockaddr_in>(endpoint).sin_port);
+    case AF_INET6:
+        return ntohs(as<sockaddr_in6>(endpoint).sin6_port);
+    default:
+        return as<sockaddr_vm>(endpoint).svm_port;
+    }
+}
+
+/// Whether `endpoint` stands for all addresses of this machine.
+bool is_any(const Endpoint& endpoint) {
+    switch (endpoint.address.ss_family) {
+    case AF_INET:
+        return as<sockaddr_in>(endpoint).sin_addr.s_addr == htonl(INADDR_ANY);
+    case AF_INET6: {
+        const in6_addr address = as<sockaddr_in6>(endpoint).sin6_addr;
+        return IN6_IS_ADDR_UNSPECIFIED(&address) != 0;
+    }
+    default:
+        return as<sockaddr_vm>(endpoint).svm_cid == VMADDR_CID_ANY;
+    }
+}
+
+/// Whether `endpoint` is one that every machine has for itself.
+bool is_local(const Endpoint& endpoint) {
+    return endpoint.address.ss_family == AF_VSOCK ? as<sockaddr_vm>(endpoint).svm_cid == local_cid
+                                                  : is_loopback(endpoint);
 }
 
 void set(int fd, int level, int option, int value) {
@@ -143,6 +176,15 @@ bool is_loopback(const Endpoint& endpoint) {
         return IN6_IS_ADDR_LOOPBACK(&address) != 0;
     }
     return false;
+}
+
+bool leads_to(const Endpoint& there, const Endpoint& here) {
+    // Listeners of IPv6 take no IPv4, see listen_on().
+    if (there.address.ss_family != here.address.ss_family || port_of(there) != port_of(here))
+        return false;
+    // What connects to "any" gets to loopback.
+    return std::memcmp(&there.address, &here.address, sizeof there.address) == 0 ||
+           (is_any(here) && is_local(there)) || (is_any(there) && is_local(here));
 }
 
 Result<UniqueFd> begin_connect(const Endpoint& endpoint) {

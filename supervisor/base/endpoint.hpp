@@ -35,6 +35,11 @@ struct Endpoint {
 /// Whether only processes of this machine can connect to, or listen at, `endpoint`.
 [[nodiscard]] bool is_loopback(const Endpoint& endpoint);
 
+/// Whether what connects to `there` comes to what listens at `here`, as far as addresses tell: they
+/// are the same, or one of them stands for all addresses of this machine and the other is one that
+/// any machine has. (The machine's other addresses are not looked up.)
+[[nodiscard]] bool leads_to(const Endpoint& there, const Endpoint& here);
+
 /// A socket that is being connected to `endpoint`: it can be written when it is, or when that has
 /// failed, see connect_error(). It is tune_connection()ed.
 [[nodiscard]] Result<UniqueFd> begin_connect(const Endpoint& endpoint);

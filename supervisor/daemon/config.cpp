@@ -66,21 +66,19 @@ void check_together(Input& input, const toml::table& root, const Config& config)
     }
 }
 
-/// Whether `any`, an address that stands for all of this machine, is at the port of `local`.
-bool is_served_by_any(const Endpoint& any, const Endpoint& local) {
-    const auto port = [](const Endpoint& endpoint) {
-        return endpoint.text.substr(endpoint.text.rfind(':'));
-    };
-    return (any.text.starts_with("0.0.0.0:") || any.text.starts_with("[::]:")) &&
-           is_loopback(local) && port(any) == port(local);
+/// Whether an upstream at `there` leads to a listener at `here`; an empty one is none.
+bool leads_to_text(Result<Endpoint> (*parse)(std::string_view), const std::string& there,
+                   const std::string& here) {
+    const Result<Endpoint> to = parse(there);
+    const Result<Endpoint> at = parse(here);
+    return to && at && leads_to(*to, *at);
 }
 
 /// Whether requests to the bus at `url` come to `listen`.
 bool serves_bus(const BrokerListenSettings& listen, const std::string& url) {
     const Result<HttpUrl> bus = parse_http_url(url);
     const Result<ListenAddress> served = parse_broker_address(listen.address);
-    return bus && served && !served->is_unix() &&
-           (served->endpoint == bus->endpoint || is_served_by_any(served->endpoint, bus->endpoint));
+    return bus && served && !served->is_unix() && leads_to(bus->endpoint, served->endpoint);
 }
 
 /// Requests to such an agent would come back to us for ever.
@@ -89,8 +87,8 @@ void check_no_circle(Input& input, const toml::table& root, const Config& config
     for (std::size_t i = 0; tables != nullptr && i < config.upstreams.size(); ++i) {
         const UpstreamSettings& upstream = config.upstreams[i];
         for (const ListenSettings& listen : config.listens)
-            if ((!upstream.tcp.empty() && upstream.tcp == listen.tcp) ||
-                (!upstream.vsock.empty() && upstream.vsock == listen.vsock))
+            if (leads_to_text(tcp_endpoint, upstream.tcp, listen.tcp) ||
+                leads_to_text(vsock_endpoint, upstream.vsock, listen.vsock))
                 input.fault(tables->get(i)->source(),
                             "upstream leads to our own [[listen]]: requests would go in a circle");
         for (const BrokerListenSettings& listen : config.broker.listens)

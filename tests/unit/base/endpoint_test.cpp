@@ -54,6 +54,35 @@ TEST_CASE("a vsock endpoint is a context and a port, numbers or well-known names
     }
 }
 
+TEST_CASE("an endpoint leads to a listener of this machine, whatever its address is called") {
+    const auto over_tcp = [](std::string_view there, std::string_view here) {
+        return leads_to(*tcp_endpoint(there), *tcp_endpoint(here));
+    };
+    CHECK(over_tcp("127.0.0.1:1", "127.0.0.1:1"));
+    CHECK(over_tcp("127.0.0.1:1", "localhost:1"));
+    CHECK(over_tcp("127.0.0.2:1", "0.0.0.0:1"));
+    CHECK(over_tcp("0.0.0.0:1", "127.0.0.1:1"));
+    CHECK(over_tcp("0.0.0.0:1", "0.0.0.0:1"));
+    CHECK(over_tcp("[::1]:1", "[::]:1"));
+    CHECK(over_tcp("10.0.0.9:1", "10.0.0.9:1"));
+    CHECK_FALSE(over_tcp("127.0.0.1:1", "127.0.0.1:2"));
+    CHECK_FALSE(over_tcp("127.0.0.1:1", "127.0.0.2:1"));
+    CHECK_FALSE(over_tcp("127.0.0.1:1", "0.0.0.0:2"));
+    CHECK_FALSE(over_tcp("127.0.0.1:1", "[::]:1"));
+    CHECK_FALSE(over_tcp("10.0.0.9:1", "0.0.0.0:1"));
+
+    const auto over_vsock = [](std::string_view there, std::string_view here) {
+        return leads_to(*vsock_endpoint(there), *vsock_endpoint(here));
+    };
+    CHECK(over_vsock("host:1", "2:1"));
+    CHECK(over_vsock("local:1", "1:1"));
+    CHECK(over_vsock("local:1", "any:1"));
+    CHECK_FALSE(over_vsock("local:1", "any:2"));
+    // In a virtual machine that is another one.
+    CHECK_FALSE(over_vsock("host:1", "any:1"));
+    CHECK_FALSE(leads_to(*vsock_endpoint("local:1"), *tcp_endpoint("127.0.0.1:1")));
+}
+
 TEST_CASE("loopback is what no other machine can reach") {
     CHECK(is_loopback(*tcp_endpoint("127.0.0.1:22")));
     CHECK(is_loopback(*tcp_endpoint("127.9.9.9:22")));

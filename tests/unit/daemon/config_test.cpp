@@ -448,6 +448,20 @@ TEST_CASE("an upstream that leads to our own listener is refused") {
     check_refused("[[listen]]\ntcp = '127.0.0.1:1'\n[[upstream]]\ntcp = '127.0.0.1:1'\n",
                   "3:", {"in a circle"});
     accepted("[[listen]]\ntcp = '127.0.0.1:1'\n[[upstream]]\ntcp = '127.0.0.1:2'\n");
+    SUBCASE("by another name") {
+        const std::string listen = "[[listen]]\ntoken_file = '/t'\n";
+        for (const char* const tcp : {"0.0.0.0:1", "localhost:1"})
+            check_refused(
+                fmt::format("{}tcp = '{}'\n[[upstream]]\ntcp = '127.0.0.1:1'\n", listen, tcp),
+                "4:", {"in a circle"});
+        for (const char* const vsock : {"any:1", "1:1"})
+            check_refused(
+                fmt::format("{}vsock = '{}'\n[[upstream]]\nvsock = 'local:1'\ntoken_file = '/t'\n",
+                            listen, vsock),
+                "4:", {"in a circle"});
+        // Of a virtual machine, that serves what its host has.
+        accepted(listen + "vsock = 'any:1'\n[[upstream]]\nvsock = 'host:1'\n");
+    }
     SUBCASE("of guests, too") {
         const std::string bus = "[[upstream]]\nbus = 'http://localhost:7333/'\n";
         const std::string listen = "[[broker.listen]]\nname = 'vm'\ntoken_file = '/t'\n"
