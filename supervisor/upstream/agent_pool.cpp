@@ -107,9 +107,10 @@ bool AgentPool::comes_back(const Message& request) {
     if (!asked)
         return false;
     if (Candidate* const agent = find(*asked)) {
-        log::warning("the agent of {} ('{}') leads back to livesock, for the ssh -A behind it has "
-                     "our own socket as its agent: it is not used",
-                     agent->label(), escaped(agent->path()));
+        log::warning(
+            "the agent of {} ('{}') leads back to livesock: what forwards it, an ssh -A or "
+            "another supervisor, has our own socket as its agent; it is not used",
+            agent->label(), escaped(agent->path()));
         agent->found_leading_back();
     }
     return true;

@@ -332,7 +332,8 @@ bool Candidate::may_lead_back() const {
 void Candidate::found_leading_back() {
     if (question_ != Question::origin)
         return;
-    die("it leads back to livesock: the ssh -A behind it has our own socket as its agent");
+    die("it leads back to livesock: what forwards it, an ssh -A or another supervisor, has our own "
+        "socket as its agent");
     on_news_();
 }
 

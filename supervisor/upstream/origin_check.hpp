@@ -1,4 +1,5 @@
-// Agents that lead back to us: the ssh -A behind them was given our own socket.
+// Agents that lead back to us: what forwards them, an ssh -A or another supervisor, was given our
+// own socket.
 #pragma once
 
 #include "supervisor/agent/message.hpp"
@@ -10,10 +11,11 @@
 namespace livesock {
 
 /// A login to this very host, or one that comes round by another, can have our own agent socket as
-/// its agent. It answers like any other, with what another agent told us; chosen, it would have
-/// every request go round and round. What passes through such an agent comes to us as a client's
-/// request: only an agent that had its answer while one came can be of this kind, and it is told by
-/// an extension that nobody else sends.
+/// its agent; so can a supervisor elsewhere that we have as an [[upstream]]. It answers like any
+/// other, with what another agent told us; chosen, it would have every request go round and round.
+/// What passes through such an agent comes to us as a client's request: only an agent that had its
+/// answer while one came can be of this kind, and it is told by an extension that nobody else
+/// sends.
 class OriginCheck {
   public:
     OriginCheck();
