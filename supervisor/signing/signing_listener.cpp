@@ -17,7 +17,7 @@ constexpr auto telling_interval = 10s;
 
 /// So many requests of a listener may wait for the agent at once: fewer than it may have
 /// connections, so that one that hangs leaves some for the others.
-constexpr std::ptrdiff_t most_waiting = 128;
+constexpr std::size_t most_waiting = 128;
 
 constexpr std::string_view key_header = "ssh-public-key";
 constexpr std::size_t longest_quote = 128;
@@ -196,11 +196,9 @@ void SigningListener::complete(HttpRequestId id) {
         server_.answer(id, answer);
         return;
     }
-    const auto waiting = std::count_if(
-        jobs_.begin(), jobs_.end(), [](const auto& entry) { return entry.second->is_started(); });
-    if (waiting >= most_waiting) {
+    if (const std::size_t others = waiting(); others >= most_waiting) {
         HttpAnswer answer =
-            refusal(503, fmt::format("{} requests wait for the agent already: try again", waiting));
+            refusal(503, fmt::format("{} requests wait for the agent already: try again", others));
         answer.headers.emplace_back("Retry-After", "1");
         jobs_.erase(found);
         metrics_.answered(answer.status);
@@ -210,10 +208,17 @@ void SigningListener::complete(HttpRequestId id) {
     job.start([this, id](const SignJob::Outcome& outcome) { on_done(id, outcome); });
 }
 
+/// How many requests wait for the agent; those whose body is still to come do not.
+std::size_t SigningListener::waiting() const {
+    const auto count = std::count_if(jobs_.begin(), jobs_.end(),
+                                     [](const auto& entry) { return entry.second->is_started(); });
+    return static_cast<std::size_t>(count);
+}
+
 HttpAnswer SigningListener::answer_of(Check check) const {
     if (check == Check::health)
         return {.body = "ok\n"};
-    return {.body = to_prometheus(metrics_, settings_.name, jobs_.size(), world_.agents()),
+    return {.body = to_prometheus(metrics_, settings_.name, waiting(), world_.agents()),
             .type = std::string(metrics_type)};
 }
 

@@ -45,6 +45,7 @@ class SigningListener final : public HttpHandler {
     std::optional<HttpAnswer> refused_parameters(const HttpRequest& request, SignJob::Order& order);
     std::optional<HttpAnswer> over_rate();
     HttpAnswer answer_of(Check check) const;
+    std::size_t waiting() const;
     void on_done(HttpRequestId id, const SignJob::Outcome& outcome);
     void sweep();
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 using namespace livesock;
@@ -106,6 +107,22 @@ TEST_CASE("what the agents are doing tells one failure from another") {
         signing.agent.hangs_up_on_requests = true;
         CHECK(signing.status(signing.sign()) == 503);
     }
+}
+
+TEST_CASE("a request waits for the agent when it is complete, and not while it is uploaded") {
+    Signing signing;
+    const auto in_progress = [&](std::string_view count) {
+        return signing.ask("GET", "/metrics")
+                   .find(fmt::format("in_progress{{listener=\"box\"}} {}\n", count)) !=
+               std::string::npos;
+    };
+    FarEnd client(signing.settings.listen.path);
+    client.send("POST /sign HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n1");
+    settle(signing.loop);
+    CHECK(in_progress("0"));
+    client.send("2");
+    REQUIRE(run_until(signing.loop, [&] { return signing.agent.requests.size() == 1; }));
+    CHECK(in_progress("1"));
 }
 
 TEST_CASE("a list that is no list makes no signature") {
