@@ -15,7 +15,7 @@
 namespace livesock::log {
 namespace {
 
-// One process, one thread, one log: the only mutable globals of the project.
+// One process, one thread, one log: so these may be globals.
 Level current_level = Level::info;
 Style current_style = Style::plain;
 std::string file_path;

@@ -43,9 +43,9 @@ class Host {
     Host(EventLoop& loop, Children& children, HostAgents agents, std::string audit);
     ~Host();
 
-    /// From now on. What guests have used of their rates is forgotten.
-    /// Tells what would prevent a signature, if it is to be told.
+    /// Tells the log what would prevent a signature, if anything does.
     void check_audit();
+    /// From now on. What guests have used of their rates is forgotten.
     void apply(const BrokerSettings& settings, std::string audit);
 
     /// Answers by `reply`, within this call or from the loop, once. `needs_keys`: others can reach

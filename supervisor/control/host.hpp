@@ -38,7 +38,7 @@ struct SigningFacts {
 /// A further way by which clients come in, besides agent.sock.
 struct ListenerFacts {
     std::string name;   ///< its address
-    std::string kind;   ///< "agent"
+    std::string kind;   ///< "agent", "guest" or "bus"
     std::string reason; ///< why nobody can come in there now, and what to do; empty: all is well
 };
 

@@ -18,7 +18,7 @@ struct SigningSettings {
     std::vector<std::string> keys{};            ///< fingerprints; empty: all that the agent has
     AccessSettings access{};
     std::size_t max_body = 16 * 1024 * 1024;
-    std::size_t rate = 600;                    ///< requests to sign in a minute
+    std::size_t rate = 600;                    ///< requests to sign, or for the key, in a minute
     std::chrono::milliseconds timeout{30'000}; ///< of the agent
 
     bool operator==(const SigningSettings&) const = default;

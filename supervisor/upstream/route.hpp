@@ -9,8 +9,8 @@
 
 namespace livesock {
 
-/// The way to a fallback agent. What it needs for that (a process, a private agent) it starts when
-/// it is first connected to, and ends when it is destroyed.
+/// The way to an agent of [[fallback]] or [[upstream]]. What it needs for that (a process, a
+/// private agent) it starts when it is first connected to, and ends when it is destroyed.
 class Route {
   public:
     Route() = default;
