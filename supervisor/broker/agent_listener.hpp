@@ -29,7 +29,6 @@ class AgentListener {
                   Taker take, std::function<bool()> may_take);
     ~AgentListener();
 
-    const ListenSettings& settings() const { return settings_; }
     const std::string& token() const { return token_; }
     int fd() const { return listener_.get(); }
     /// The listening socket: nobody is accepted any more.

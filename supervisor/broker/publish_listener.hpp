@@ -33,7 +33,6 @@ class PublishListener final : public HttpHandler {
     PublishListener(const PublishListener&) = delete;
     PublishListener& operator=(const PublishListener&) = delete;
 
-    const BrokerListenSettings& settings() const { return settings_; }
     /// Begins nothing more and returns the listening socket. Requests that are under way are
     /// answered, so that this must not be destroyed before is_quiet(), and not within a minute.
     [[nodiscard]] UniqueFd retire();
