@@ -2,7 +2,9 @@
 
 #include "supervisor/base/unix_socket.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include <sys/socket.h>
 

@@ -12,7 +12,6 @@
 // listens to it learns nothing but a way to try tokens: they must be long.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 

@@ -1,7 +1,5 @@
 #include "supervisor/base/endpoint.hpp"
 
-#include "supervisor/base/escape.hpp"
-
 #include <cerrno>
 #include <charconv>
 #include <cstring>

@@ -5,7 +5,6 @@
 #include "supervisor/base/unique_fd.hpp"
 
 #include <string>
-#include <string_view>
 #include <utility>
 
 namespace livesock {

@@ -4,7 +4,6 @@
 #include "supervisor/base/log.hpp"
 
 #include <algorithm>
-#include <cerrno>
 
 #include <fmt/format.h>
 

@@ -1,6 +1,5 @@
 #include "supervisor/daemon/config_reader.hpp"
 
-#include "supervisor/agent/identities.hpp"
 #include "supervisor/agent/public_key.hpp"
 #include "supervisor/base/escape.hpp"
 #include "supervisor/base/nearest.hpp"

@@ -3,7 +3,6 @@
 #include "supervisor/daemon/config_reader.hpp"
 
 #include "supervisor/http/client_tokens.hpp"
-#include "supervisor/signing/key_choice.hpp"
 
 namespace livesock {
 namespace {

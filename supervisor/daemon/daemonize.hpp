@@ -4,8 +4,6 @@
 #include "supervisor/base/result.hpp"
 #include "supervisor/base/unique_fd.hpp"
 
-#include <string>
-
 namespace livesock {
 
 /// Held by the process in the background until it serves. Destroyed before that, it reports that

@@ -2,6 +2,7 @@
 
 #include "supervisor/loop/event_memory.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <event2/event.h>

@@ -2,7 +2,6 @@
 
 #include "supervisor/agent/public_key.hpp"
 #include "supervisor/proxy/client_process.hpp"
-#include "supervisor/proxy/merged_list.hpp"
 
 #include <algorithm>
 

@@ -1,7 +1,6 @@
 #include "supervisor/upstream/children.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
 
 #include <fmt/format.h>

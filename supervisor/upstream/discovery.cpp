@@ -1,6 +1,5 @@
 #include "supervisor/upstream/discovery.hpp"
 
-#include "supervisor/base/escape.hpp"
 #include "supervisor/base/log.hpp"
 
 #include <algorithm>

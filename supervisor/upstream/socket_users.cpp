@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 
 #include <dirent.h>
 #include <sys/stat.h>

@@ -4,7 +4,6 @@
 #include "supervisor/base/log.hpp"
 #include "supervisor/base/unix_socket.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdint>

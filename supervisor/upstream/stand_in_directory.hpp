@@ -6,7 +6,6 @@
 #include "supervisor/upstream/forwarded_path.hpp"
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <sys/types.h>
