@@ -144,27 +144,32 @@ void read_listen(Input& input, const toml::table& table, BrokerSettings& broker)
     broker.listens.push_back(std::move(listen));
 }
 
-/// What can be wrong with the tables together.
+/// What can be wrong with the tables together, told where the key stands.
 void check_broker(Input& input, const toml::table& table, const BrokerSettings& broker) {
     std::set<std::string> names{std::string(name_of_others)};
     std::set<std::string> addresses;
-    bool asks = broker.others.approve != Approval::never;
-    const auto check_guest = [&](const GuestSettings& guest) {
-        asks |= guest.approve != Approval::never;
+    const auto check_approve = [&](const GuestSettings& guest, const toml::table& its) {
+        if (guest.approve != Approval::never && broker.approve_command.empty())
+            input.fault(its.get("approve")->source(),
+                        "broker has an approve that asks, and no approve_command");
+    };
+    const auto check_guest = [&](const GuestSettings& guest, const toml::table& its) {
+        check_approve(guest, its);
         if (!names.insert(guest.name).second)
-            input.fault(table.source(),
+            input.fault(its.get("name")->source(),
                         fmt::format("broker has two guests of the name '{}'", cited(guest.name)));
     };
-    for (const GuestSettings& guest : broker.guests)
-        check_guest(guest);
-    for (const BrokerListenSettings& listen : broker.listens) {
-        check_guest(listen.guest);
+    check_approve(broker.others, table);
+    for (std::size_t i = 0; i < broker.guests.size(); ++i)
+        check_guest(broker.guests[i], *table["guest"][i].as_table());
+    for (std::size_t i = 0; i < broker.listens.size(); ++i) {
+        const BrokerListenSettings& listen = broker.listens[i];
+        const toml::table& its = *table["listen"][i].as_table();
+        check_guest(listen.guest, its);
         if (!addresses.insert(listen.address).second)
-            input.fault(table.source(),
+            input.fault(its.get("address")->source(),
                         fmt::format("broker listens at '{}' twice", cited(listen.address)));
     }
-    if (asks && broker.approve_command.empty())
-        input.fault(table.source(), "broker has an approve that asks, and no approve_command");
 }
 
 void read_broker(Input& input, const ConfigSection& section, const toml::node& node,

@@ -88,12 +88,14 @@ TEST_CASE("what a broker cannot be is refused where it stands") {
     check_refused(listener("unix:/s", "hosts = ['']"), "4:10", "not empty");
     check_refused(listener("unix:/s", "rate = 0"), "4:8", "from 1");
     check_refused(listener("unix:/s", "approve = 'yes'"), "4:11", "\"session\"");
-    check_refused(listener("unix:/s", "approve = 'always'"), "1:", "approve_command");
+    check_refused(listener("unix:/s", "approve = 'always'"), "4:11", "approve_command");
+    check_refused("[broker]\napprove = 'session'\n", "2:11", "approve_command");
+    check_refused("[[broker.guest]]\nname = 'a'\napprove = 'always'\n", "3:11", "approve_command");
     check_refused(listener("unix:/s", "key = []"), "4:1", "did you mean 'keys'?");
-    check_refused(listener("unix:/s") + "[[broker.guest]]\nname = 'guest'\n", "1:", "two guests");
-    check_refused(listener("unix:/s") + "[[broker.guest]]\nname = 'bus'\n", "1:", "two guests");
+    check_refused(listener("unix:/s") + "[[broker.guest]]\nname = 'guest'\n", "2:8", "two guests");
+    check_refused(listener("unix:/s") + "[[broker.guest]]\nname = 'bus'\n", "6:8", "two guests");
     check_refused(listener("unix:/s") + "[[broker.listen]]\nname = 'b'\naddress = 'unix:/s'\n",
-                  "1:", "twice");
+                  "7:11", "twice");
     for (const char* const name : {"", "a b", "-a", "a/b", "a\\nb"})
         check_refused(fmt::format("[[broker.guest]]\nname = \"{}\"\n", name), "2:8", "letters");
     check_refused("[broker]\nserver = 'http://example.org'\n", "2:10", "not looked up");
