@@ -1,7 +1,8 @@
 #include "supervisor/base/endpoint.hpp"
 
+#include "supervisor/base/number.hpp"
+
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <optional>
 
@@ -30,15 +31,6 @@ constexpr std::string_view tcp_wanted =
     "looked up)";
 constexpr std::string_view vsock_wanted =
     "\"CID:PORT\", two numbers such as \"2:7222\", or host:PORT, local:PORT";
-
-template <class Number>
-std::optional<Number> number(std::string_view text) {
-    Number value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size())
-        return std::nullopt;
-    return value;
-}
 
 /// What stands before the last colon and after it; nothing if either is empty.
 std::optional<std::pair<std::string, std::string_view>> split(std::string_view text) {
@@ -74,7 +66,7 @@ std::optional<unsigned> cid_of(std::string_view text) {
         return local_cid;
     if (text == "any")
         return VMADDR_CID_ANY;
-    return number<unsigned>(text);
+    return parse_number<unsigned>(text);
 }
 
 unsigned port_of(const Endpoint& endpoint) {
@@ -129,7 +121,7 @@ const sockaddr* generic(const Endpoint& endpoint) {
 Result<Endpoint> tcp_endpoint(std::string_view text) {
     const Error wrong{std::string(tcp_wanted), EINVAL};
     const auto parts = split(text);
-    const auto port = parts ? number<std::uint16_t>(parts->second) : std::nullopt;
+    const auto port = parts ? parse_number<std::uint16_t>(parts->second) : std::nullopt;
     if (!port || *port == 0)
         return wrong;
     std::string host = parts->first;
@@ -155,7 +147,7 @@ Result<Endpoint> tcp_endpoint(std::string_view text) {
 Result<Endpoint> vsock_endpoint(std::string_view text) {
     const auto parts = split(text);
     const auto cid = parts ? cid_of(parts->first) : std::nullopt;
-    const auto port = parts ? number<unsigned>(parts->second) : std::nullopt;
+    const auto port = parts ? parse_number<unsigned>(parts->second) : std::nullopt;
     // The highest one means "any".
     if (!cid || !port || *port == 0 || *port == VMADDR_PORT_ANY)
         return Error{std::string(vsock_wanted), EINVAL};

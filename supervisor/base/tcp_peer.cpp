@@ -2,12 +2,12 @@
 
 #include "supervisor/base/file.hpp"
 #include "supervisor/base/next_word.hpp"
+#include "supervisor/base/number.hpp"
 #include "supervisor/base/peer.hpp"
 #include "supervisor/base/unique_fd.hpp"
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdint>
 #include <cstring>
 #include <functional>
@@ -144,14 +144,6 @@ void skip_words(std::string_view& text, int count) {
         static_cast<void>(next_word(text));
 }
 
-std::optional<std::uint64_t> number(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (problem != std::errc() || end != text.data() + text.size())
-        return std::nullopt;
-    return value;
-}
-
 std::string table_for(const sockaddr_storage& address) {
     return read_beginning(is_v6(address) ? "/proc/net/tcp6" : "/proc/net/tcp", largest_table)
         .value_or("");
@@ -177,9 +169,9 @@ std::optional<uid_t> uid_of_line(std::string_view table,
         if (!is_meant(line))
             continue;
         skip_words(rest, 3); // queues, timer, retransmissions
-        const std::optional<std::uint64_t> uid = number(next_word(rest));
+        const std::optional<std::uint64_t> uid = parse_number<std::uint64_t>(next_word(rest));
         skip_words(rest, 1); // timeout
-        const std::optional<std::uint64_t> inode = number(next_word(rest));
+        const std::optional<std::uint64_t> inode = parse_number<std::uint64_t>(next_word(rest));
         return uid && inode.value_or(0) != 0 ? std::optional(static_cast<uid_t>(*uid))
                                              : std::nullopt;
     }

@@ -1,7 +1,8 @@
 #include "supervisor/http/response_parser.hpp"
 
+#include "supervisor/base/number.hpp"
+
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 namespace livesock {
@@ -25,18 +26,6 @@ std::string_view trimmed(std::string_view text) {
     while (!text.empty() && (text.back() == ' ' || text.back() == '\t'))
         text.remove_suffix(1);
     return text;
-}
-
-template <class Number>
-std::optional<Number> number(std::string_view text, int base = 10) {
-    Number value{};
-    const auto [end, problem] =
-        std::from_chars(text.data(), text.data() + text.size(), value, base);
-    // from_chars() takes a sign.
-    if (text.empty() || text.front() == '-' || problem != std::errc() ||
-        end != text.data() + text.size())
-        return std::nullopt;
-    return value;
 }
 
 } // namespace
@@ -129,7 +118,7 @@ ResponseParser::Step ResponseParser::on_status_line(std::string_view line) {
                                      [&](auto version) { return line.starts_with(version); });
     if (!is_http || line.size() < 12 || (line.size() > 12 && line[12] != ' '))
         return fail();
-    const std::optional<int> status = number<int>(line.substr(9, 3));
+    const std::optional<int> status = parse_number<int>(line.substr(9, 3));
     if (!status || *status < 100)
         return fail();
     status_ = *status;
@@ -147,7 +136,7 @@ ResponseParser::Step ResponseParser::on_header(std::string_view line) {
     const std::string name = lower(line.substr(0, colon));
     const std::string_view value = trimmed(line.substr(colon + 1));
     if (name == "content-length") {
-        const auto length = number<std::uint64_t>(value);
+        const auto length = parse_number<std::uint64_t>(value);
         if (!length || (length_ && *length_ != *length))
             return fail();
         length_ = length;
@@ -187,7 +176,7 @@ ResponseParser::Step ResponseParser::on_end_of_head() {
 }
 
 ResponseParser::Step ResponseParser::on_chunk_size(std::string_view line) {
-    const auto size = number<std::uint64_t>(trimmed(line.substr(0, line.find(';'))), 16);
+    const auto size = parse_number<std::uint64_t>(trimmed(line.substr(0, line.find(';'))), 16);
     if (!size)
         return fail();
     left_ = *size;

@@ -2,9 +2,9 @@
 
 #include "supervisor/base/escape.hpp"
 #include "supervisor/base/file.hpp"
+#include "supervisor/base/number.hpp"
 #include "supervisor/base/process_files.hpp"
 
-#include <charconv>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -31,14 +31,6 @@ std::string_view cut(std::string_view& text, char separator) {
     return head;
 }
 
-std::optional<int> parse_number(std::string_view text) {
-    int number = 0;
-    const auto [rest, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (problem != std::errc{} || rest != text.data() + text.size())
-        return std::nullopt;
-    return number;
-}
-
 } // namespace
 
 std::optional<Login> parse_login(std::string_view environ_bytes) {
@@ -46,7 +38,7 @@ std::optional<Login> parse_login(std::string_view environ_bytes) {
     std::string_view connection =
         variable_in(environ_bytes, "SSH_CONNECTION").value_or(std::string_view());
     login.client_address = escaped(cut(connection, ' '), 64);
-    login.client_port = parse_number(cut(connection, ' ')).value_or(0);
+    login.client_port = parse_number<int>(cut(connection, ' ')).value_or(0);
     constexpr std::string_view devices = "/dev/";
     if (const auto terminal = variable_in(environ_bytes, "SSH_TTY");
         terminal && terminal->starts_with(devices))
@@ -69,7 +61,7 @@ std::vector<pid_t> children_of(pid_t parent) {
     std::string_view rest = text;
     std::vector<pid_t> children;
     while (!rest.empty() && children.size() < most_children)
-        if (const std::optional<int> pid = parse_number(cut(rest, ' ')))
+        if (const std::optional<int> pid = parse_number<int>(cut(rest, ' ')))
             children.push_back(*pid);
     return children;
 }
