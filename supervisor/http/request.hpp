@@ -35,6 +35,9 @@ struct HttpRequest {
 /// Whether they are one name or option: there the protocol does not tell upper from lower case.
 [[nodiscard]] bool is_same_word(std::string_view one, std::string_view other);
 
+/// `text` with its ASCII letters in lower case, whatever the locale.
+[[nodiscard]] std::string lower_case(std::string_view text);
+
 /// The value of the parameter `name` of `query` ("a=1&b=2"), its %XX decoded; nothing if it is not
 /// there. `is_malformed` is set for bad %XX, and for a parameter that is there twice.
 [[nodiscard]] std::optional<std::string> query_parameter(std::string_view query,

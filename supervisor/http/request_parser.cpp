@@ -38,17 +38,6 @@ bool is_blank(char c) {
     return c == ' ' || c == '\t';
 }
 
-char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-std::string lower(std::string_view text) {
-    std::string result(text);
-    std::transform(result.begin(), result.end(), result.begin(),
-                   static_cast<char (*)(char)>(lower));
-    return result;
-}
-
 Error malformed(const char* why) {
     return Error{why, 400};
 }
@@ -96,7 +85,7 @@ Result<void> parse_header(std::string_view line, HttpRequest& request) {
         value.remove_suffix(1);
     if (has_control(value))
         return malformed("a header has a control character in it");
-    std::string name = lower(line.substr(0, colon));
+    std::string name = lower_case(line.substr(0, colon));
     if (request.header(name) != nullptr && !may_repeat(name))
         return malformed("a header is there twice");
     if (request.headers.size() == most_http_headers)
@@ -108,7 +97,7 @@ Result<void> parse_header(std::string_view line, HttpRequest& request) {
 Result<void> parse_framing(HttpRequest& request) {
     if (const std::string* const coding = request.header("transfer-encoding")) {
         // RFC 9112, section 6.1: a request with both may be an attempt to smuggle another.
-        if (lower(*coding) != "chunked" || request.is_http_1_0 ||
+        if (lower_case(*coding) != "chunked" || request.is_http_1_0 ||
             request.header("content-length") != nullptr)
             return malformed("only 'Transfer-Encoding: chunked' is known, and no length with it");
         request.is_chunked = true;

@@ -1,6 +1,7 @@
 #include "supervisor/http/response_parser.hpp"
 
 #include "supervisor/base/number.hpp"
+#include "supervisor/http/request.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -9,16 +10,6 @@ namespace livesock {
 namespace {
 
 constexpr std::string_view versions[] = {"HTTP/1.1 ", "HTTP/1.0 "};
-
-char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-std::string lower(std::string_view text) {
-    std::string result(text);
-    std::transform(result.begin(), result.end(), result.begin(), [](char c) { return lower(c); });
-    return result;
-}
 
 std::string_view trimmed(std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
@@ -133,7 +124,7 @@ ResponseParser::Step ResponseParser::on_header(std::string_view line) {
     if (colon == std::string_view::npos || colon == 0 ||
         line.substr(0, colon).find_first_of(" \t") != std::string_view::npos)
         return fail();
-    const std::string name = lower(line.substr(0, colon));
+    const std::string name = lower_case(line.substr(0, colon));
     const std::string_view value = trimmed(line.substr(colon + 1));
     if (name == "content-length") {
         const auto length = parse_number<std::uint64_t>(value);
@@ -141,12 +132,12 @@ ResponseParser::Step ResponseParser::on_header(std::string_view line) {
             return fail();
         length_ = length;
     } else if (name == "transfer-encoding") {
-        if (is_chunked_ || lower(value) != "chunked")
+        if (is_chunked_ || lower_case(value) != "chunked")
             return fail();
         is_chunked_ = true;
     } else if (name == "content-type") {
-        type_ = lower(trimmed(value.substr(0, value.find(';'))));
-    } else if (name == "content-encoding" && lower(value) != "identity") {
+        type_ = lower_case(trimmed(value.substr(0, value.find(';'))));
+    } else if (name == "content-encoding" && lower_case(value) != "identity") {
         return fail();
     }
     return Step::more;
