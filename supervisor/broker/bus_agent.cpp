@@ -5,6 +5,7 @@
 #include "supervisor/base/unix_socket.hpp"
 #include "supervisor/broker/envelope.hpp"
 #include "supervisor/broker/payload.hpp"
+#include "supervisor/http/status.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -19,18 +20,13 @@ using namespace std::chrono_literals;
 constexpr auto ping_limit = 2s;
 constexpr auto list_limit = 3s;
 
-constexpr int ok_status = 200;
-constexpr int unauthorized = 401;
-constexpr int unavailable = 503;
-constexpr int gateway_timeout = 504;
-
 /// What a user can do about it.
 std::string_view remedy(int status, const std::string& code) {
-    if (status == unauthorized)
+    if (status == http_status::unauthorized)
         return ": compare token_file with the token that the host has made";
-    if (status == gateway_timeout || code == "TIMEOUT")
+    if (status == http_status::gateway_timeout || code == "TIMEOUT")
         return ": the host agent may not be running, or it waits for its user";
-    if (status == unavailable)
+    if (status == http_status::unavailable)
         return ": the host agent may not be running";
     return "";
 }
@@ -160,7 +156,7 @@ void BusAgent::Caller::on_end(const std::string& trouble) {
         fail(trouble + ": if that is to be, add it to upstream.server_uids");
     else if (!trouble.empty())
         fail(fmt::format("{}; is the guest's side of the bus running?", trouble));
-    else if (status_ != ok_status) {
+    else if (status_ != http_status::ok) {
         const BusError error = parse_bus_error(status_, body_);
         fail(fmt::format("the bus at {} answers {}{}{}{}{}{}", owner_.url_.endpoint.text, status_,
                          error.code.empty() ? "" : " ", error.code,

@@ -2,6 +2,7 @@
 
 #include "supervisor/base/escape.hpp"
 #include "supervisor/base/log.hpp"
+#include "supervisor/http/status.hpp"
 
 #include <algorithm>
 
@@ -17,9 +18,6 @@ constexpr std::string_view respond_path = "/api/plugins/listeners/ssh-agent/resp
 
 constexpr auto subscribe_limit = 5s;
 constexpr auto respond_limit = 5s;
-
-constexpr int ok_status = 200;
-constexpr int first_failure = 300;
 
 /// A server may lie below a path.
 std::string path_below(const HttpUrl& server, std::string_view path) {
@@ -74,7 +72,7 @@ void BusSubscription::subscribe() {
 }
 
 void BusSubscription::on_head(int status, const std::string& type) {
-    if (status != ok_status || type != "text/event-stream") {
+    if (status != http_status::ok || type != "text/event-stream") {
         stream_->cancel();
         on_end(fmt::format("{} answers {}, and no event stream", server_.endpoint.text, status));
         return;
@@ -228,7 +226,7 @@ void BusSubscription::send(Post& post) {
 }
 
 void BusSubscription::on_posted(Post& post, const std::string& trouble) {
-    const bool was_taken = trouble.empty() && post.status < first_failure;
+    const bool was_taken = trouble.empty() && post.status < http_status::first_of_no_success;
     // A server that was restarted under it takes it the second time.
     if (!was_taken && !post.exchange->was_sent() && !std::exchange(post.was_tried, true)) {
         send(post);

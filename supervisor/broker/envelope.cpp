@@ -3,6 +3,7 @@
 #include "supervisor/base/escape.hpp"
 #include "supervisor/broker/json_text.hpp"
 #include "supervisor/broker/text_forms.hpp"
+#include "supervisor/http/status.hpp"
 
 #include <cerrno>
 
@@ -26,8 +27,6 @@ constexpr TypeName types[] = {
 
 /// Of what the other end says, so much is repeated.
 constexpr std::size_t longest_quote = 200;
-
-constexpr int bad_request = 400;
 
 std::string_view name_of(EnvelopeType type) {
     for (const TypeName& known : types)
@@ -156,20 +155,21 @@ std::string publication_of(std::string_view payload) {
 
 std::variant<Publication, BusError> parse_publication(std::string_view text) {
     if (text.size() > largest_envelope)
-        return BusError{bad_request, "INVALID_BODY",
+        return BusError{http_status::bad_request, "INVALID_BODY",
                         fmt::format("the body is larger than {} bytes", largest_envelope)};
     const json object = parse_object(text, deepest_envelope, most_request_values);
     if (object.is_discarded())
-        return BusError{bad_request, "INVALID_BODY",
+        return BusError{http_status::bad_request, "INVALID_BODY",
                         "the body is no JSON object in UTF-8, or too deep, or of too many values"};
     const auto name_space = text_member(object, "namespace");
     if (!name_space || name_space->empty())
-        return BusError{bad_request, "MISSING_NAMESPACE", "namespace is missing"};
+        return BusError{http_status::bad_request, "MISSING_NAMESPACE", "namespace is missing"};
     const auto type = type_of(object);
     if (!type || *type == EnvelopeType::response)
-        return BusError{bad_request, "INVALID_TYPE", "type is neither request nor event"};
+        return BusError{http_status::bad_request, "INVALID_TYPE",
+                        "type is neither request nor event"};
     if (!object.contains("payload") || !object["payload"].is_object())
-        return BusError{bad_request, "INVALID_BODY", "payload is no object"};
+        return BusError{http_status::bad_request, "INVALID_BODY", "payload is no object"};
     return Publication{*type, *name_space, json_text(object["payload"])};
 }
 

@@ -2,6 +2,7 @@
 
 #include "supervisor/broker/envelope.hpp"
 #include "supervisor/broker/text_forms.hpp"
+#include "supervisor/http/status.hpp"
 
 #include <cerrno>
 
@@ -15,25 +16,15 @@ constexpr std::string_view unix_prefix = "unix:";
 constexpr std::string_view tcp_prefix = "tcp:";
 constexpr std::string_view vsock_prefix = "vsock:";
 
-constexpr int ok_status = 200;
-constexpr int accepted_status = 202;
-constexpr int bad_request = 400;
-constexpr int unauthorized = 401;
-constexpr int forbidden = 403;
-constexpr int not_found = 404;
-constexpr int no_method = 405;
-constexpr int too_large = 413;
-constexpr int unavailable = 503;
-
 HttpAnswer answer_of(const BusError& error) {
     return {.status = error.status, .body = to_json(error), .type = "application/json"};
 }
 
 std::string_view code_of(int status) {
     switch (status) {
-    case unauthorized:
+    case http_status::unauthorized:
         return "UNAUTHORIZED";
-    case forbidden:
+    case http_status::forbidden:
         return "FORBIDDEN";
     default:
         return "INVALID_BODY";
@@ -44,8 +35,8 @@ std::string_view code_of(int status) {
 HttpAnswer reworded(HttpAnswer answer) {
     while (answer.body.ends_with('\n'))
         answer.body.pop_back();
-    if (answer.status == too_large)
-        answer.status = bad_request;
+    if (answer.status == http_status::too_large)
+        answer.status = http_status::bad_request;
     answer.body =
         to_json(BusError{answer.status, std::string(code_of(answer.status)), answer.body});
     answer.type = "application/json";
@@ -102,25 +93,27 @@ UniqueFd PublishListener::retire() {
 
 std::optional<HttpAnswer> PublishListener::refused(const HttpRequest& request, HttpPeer& peer) {
     if (is_retired_)
-        return answer_of({unavailable, "SHUTTING_DOWN", "the host's configuration has changed"});
+        return answer_of(
+            {http_status::unavailable, "SHUTTING_DOWN", "the host's configuration has changed"});
     if (std::optional<HttpAnswer> answer = access_.refused_as_web(request, peer))
         return reworded(std::move(*answer));
     if (AccessVerdict verdict = access_.check(request, peer); verdict.refusal)
         return reworded(std::move(*verdict.refusal));
     if (request.path != publish_path)
-        return answer_of({not_found, "NOT_FOUND", "there is only /v1/publish"});
+        return answer_of({http_status::not_found, "NOT_FOUND", "there is only /v1/publish"});
     if (request.method != "POST") {
-        HttpAnswer answer = answer_of({no_method, "METHOD_NOT_ALLOWED", "only POST is understood"});
+        HttpAnswer answer =
+            answer_of({http_status::no_method, "METHOD_NOT_ALLOWED", "only POST is understood"});
         answer.headers.emplace_back("Allow", "POST");
         return answer;
     }
     if (pending_.size() >= most_publications)
-        return answer_of({unavailable, "NO_CONNECTION", "too many requests at once"});
+        return answer_of({http_status::unavailable, "NO_CONNECTION", "too many requests at once"});
     const bool is_small =
         !request.is_chunked && request.content_length.value_or(0) <= largest_small_publication;
     if (!is_small && large_.take(Clock::now()))
         return answer_of(
-            {unavailable, "NO_CONNECTION",
+            {http_status::unavailable, "NO_CONNECTION",
              fmt::format("more than {} large requests a minute", most_large_publications)});
     return std::nullopt;
 }
@@ -145,8 +138,8 @@ void PublishListener::complete(HttpRequestId id) {
     const std::string text = std::exchange(pending_[id].body, {});
     if (is_outdated_) {
         pending_.erase(id);
-        server_.answer(
-            id, answer_of({unavailable, "SHUTTING_DOWN", "the host's configuration has changed"}));
+        server_.answer(id, answer_of({http_status::unavailable, "SHUTTING_DOWN",
+                                      "the host's configuration has changed"}));
         return;
     }
     const std::variant<Publication, BusError> publication = parse_publication(text);
@@ -158,12 +151,13 @@ void PublishListener::complete(HttpRequestId id) {
     const Publication& published = std::get<Publication>(publication);
     if (published.name_space != bus_namespace) {
         pending_.erase(id);
-        server_.answer(id, answer_of({unavailable, "NO_CONNECTION",
+        server_.answer(id, answer_of({http_status::unavailable, "NO_CONNECTION",
                                       "nobody serves this namespace here, only ssh-agent"}));
     } else if (published.type == EnvelopeType::event) {
         // There is none that anything is done about.
         pending_.erase(id);
-        server_.answer(id, {.status = accepted_status, .body = "{}", .type = "application/json"});
+        server_.answer(id,
+                       {.status = http_status::accepted, .body = "{}", .type = "application/json"});
     } else {
         publish(id, published.payload);
     }
@@ -179,7 +173,7 @@ void PublishListener::publish(HttpRequestId id, const std::string& payload) {
     const auto reply = [this, id, request](const std::string& answer) {
         pending_.erase(id);
         const auto now = std::chrono::system_clock::now();
-        server_.answer(id, {.status = ok_status,
+        server_.answer(id, {.status = http_status::ok,
                             .body = to_json(response_to(request, answer, now), now),
                             .type = "application/json"});
     };
