@@ -91,6 +91,29 @@ class ScriptTest(SigningCase):
         with open(path, encoding="ascii") as file:
             self.assertEqual(file.read().strip(), self.sandbox.public_key("alice"))
 
+    def test_a_comment_may_be_in_any_language(self):
+        line = " ".join(self.sandbox.public_key("alice").split()[:2]) + " jürgen@büro, 東京"
+        signature = self.of_ssh_keygen("alice", b"message")
+        answers = {"/publickey": line.encode() + b"\n", "/sign": signature.encode()}
+        url, heads = self.serve_answers(answers)
+        for shell in SHELLS or [[]]:
+            with self.subTest(shell=shell):
+                def run(*words):
+                    done = self.run_program(*shell, LIVESOCK_SIGN, *words, stdin=b"message", LIVESOCK_SIGN_URL=url)
+                    self.assertEqual(done.status, 0, done)
+                    return done.out
+                self.assertEqual(run("pubkey"), line + "\n")
+                filled = os.path.join(self.sandbox.path, "filled.pub")
+                for path in (filled, self.sandbox.file("own.pub", line + "\r\n"), self.sandbox.file("bare.pub", "\r\n# me\n" + line)):
+                    self.assertEqual(run("-Y", "sign", "-n", "git", "-f", path), signature)
+                    self.assertEqual(heads[-1][1]["SSH-Public-Key"], " ".join(line.split()[:2]))
+                with open(filled, encoding="utf-8") as file:
+                    self.assertEqual(file.read(), line + "\n")
+                os.unlink(filled)
+                answers["/publickey"] = line.encode() + b" \033]0;x\a\302\2332J\n"
+                self.assertEqual(run("pubkey"), line + " ]0;x2J\n")
+                answers["/publickey"] = line.encode() + b"\n"
+
     def test_a_token_comes_from_a_file_and_is_seen_by_nobody(self):
         tokens = os.path.join(self.sandbox.path, "tokens")
         self.with_keys("alice", listener=f'token_file = "{tokens}"\nrequire_token = true')
