@@ -32,10 +32,11 @@ constexpr std::size_t most_environment = 4 * 1024 * 1024;
 /// Whether what is started from this shell reaches the agent: by the stable path, by a
 /// stand-in, or by the shim.
 bool uses_agent(const std::string& agent_socket) {
-    return environment("SSH_AUTH_SOCK") == agent_socket ||
-           is_same(environment("SSH_AUTH_SOCK"), agent_socket) ||
-           (!environment(directory_variable).empty() &&
-            environment("LD_PRELOAD").find("liblivesock.so") != std::string::npos);
+    const std::string path = environment("SSH_AUTH_SOCK");
+    const bool has_shim = !environment(directory_variable).empty() &&
+                          environment("LD_PRELOAD").find("liblivesock.so") != std::string::npos;
+    return path == agent_socket || is_same(path, agent_socket) ||
+           (has_shim && is_led_by_shim(path));
 }
 
 std::string absolute_path(const std::string& path) {

@@ -1,6 +1,7 @@
 // The checks of what is close at hand: the supervisor, its directory, this shell, tmux.
 #include "supervisor/base/escape.hpp"
 #include "tools/doctor_checks.hpp"
+#include "tools/own_socket.hpp"
 #include "tools/phrases.hpp"
 
 #include <algorithm>
@@ -42,12 +43,6 @@ std::string tmux_remedy(const DoctorFacts& facts, const TmuxSession& session) {
         session.name.empty() ? "-g" : "-t " + quoted_word(Shell::posix, session.name);
     return fmt::format("{} set-environment {} SSH_AUTH_SOCK {}", facts.tmux.command, scope,
                        quoted_word(Shell::posix, stable_socket(facts)));
-}
-
-/// Whether `path` is such as sshd(8) makes it for a login: others get no stand-in.
-bool is_of_login(const std::string& path) {
-    return path.starts_with("/tmp/ssh-") || path.find("/.ssh/agent/s.") != std::string::npos ||
-           path.find("/vscode-ssh-auth-") != std::string::npos;
 }
 
 std::string about_panes(const std::vector<const TmuxPane*>& panes) {
@@ -164,7 +159,8 @@ Findings check_shell(const DoctorFacts& facts) {
         return {good("SSH_AUTH_SOCK leads to livesock")};
     if (socket.state == SocketState::answers)
         return {good(subject + " is an agent of your own choice, and answers")};
-    if (facts.preload.is_loaded && !facts.livesock_dir.empty() && socket.state == SocketState::gone)
+    if (facts.preload.is_loaded && !facts.livesock_dir.empty() &&
+        socket.state == SocketState::gone && has_forwarded_shape(socket.path))
         return {good(subject + " is gone, and the shim leads to the live agent")};
     return {bad(fmt::format("{} {}", subject, state_text(socket.state)), env_command_of(facts))};
 }
@@ -186,7 +182,7 @@ Findings check_tmux(const DoctorFacts& facts) {
     std::vector<const TmuxPane*> others;
     for (const TmuxPane& pane : facts.tmux.panes)
         if (is_dead_end(pane.socket))
-            (is_of_login(pane.socket.path) ? lost : others).push_back(&pane);
+            (has_forwarded_shape(pane.socket.path) ? lost : others).push_back(&pane);
     if (!lost.empty())
         findings.push_back(bad(about_panes(lost), "livesock heal"));
     if (!others.empty())

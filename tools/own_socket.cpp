@@ -9,7 +9,9 @@
 #include <cstddef>
 #include <filesystem>
 #include <iterator>
+#include <string_view>
 
+#include <fnmatch.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -71,6 +73,22 @@ bool is_same(const std::string& one, const std::string& other) {
 bool leads_back(const std::string& path, const std::string& directory) {
     const std::string stable = directory + '/' + agent_socket_name;
     return path == stable || path == directory + '/' + live_link_name || is_same(path, stable);
+}
+
+bool has_forwarded_shape(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    if (!path.starts_with('/'))
+        return false;
+    const std::string name = path.substr(slash + 1);
+    return ::fnmatch("/tmp/ssh-?*/agent.?*", path.c_str(), FNM_PATHNAME) == 0 ||
+           (std::string_view(path).substr(0, slash).ends_with("/.ssh/agent") &&
+            ::fnmatch("s.?*.sshd.?*", name.c_str(), 0) == 0) ||
+           ::fnmatch("vscode-ssh-auth-?*", name.c_str(), 0) == 0;
+}
+
+bool is_led_by_shim(const std::string& path) {
+    return has_forwarded_shape(path) && !connect_to(path) &&
+           (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR);
 }
 
 SocketState ask_at(const std::string& path) {

@@ -14,6 +14,14 @@ namespace livesock {
 /// stand-in.
 [[nodiscard]] bool leads_back(const std::string& path, const std::string& directory);
 
+/// Whether `path` has the shape of a forwarded agent socket (liblivesock(7)): what has another, the
+/// shim leaves alone, and gets no stand-in. Pure.
+[[nodiscard]] bool has_forwarded_shape(const std::string& path);
+
+/// Whether the shim, where it is loaded, leads a program with this SSH_AUTH_SOCK to the live agent:
+/// it has the shape, and nobody listens there. Does not wait.
+[[nodiscard]] bool is_led_by_shim(const std::string& path);
+
 /// Asks at `path` for the identities; takes no longer than half a second.
 [[nodiscard]] SocketState ask_at(const std::string& path);
 

@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.p
 from support import fake_agent, proc, wire
 from support.case import main
 from support.cases import CommandCase
-from support.sandbox import LIVESOCK
+from support.sandbox import LIVESOCK, SHIM
 from support.waiting import eventually, Stopwatch
 
 COMMANDS = ("run", "start", "stop", "restart", "reload", "env", "status", "list", "register", "use", "wait", "log",
@@ -101,6 +101,19 @@ class StatusTest(CommandCase):
         shown = self.check(0, "status")
         self.assertIn("127.0.0.1", shown.out)
         self.assertIn(login.tty.removeprefix("/dev/"), shown.out)
+
+    def test_a_shell_that_has_the_library_uses_it_only_by_a_path_that_is_dead(self):
+        agent = self.started("alice")
+        own = self.agent("bob", path=os.path.join(self.sandbox.path, "own"))
+        for path, words in ((None, "does not use it"), (own.path, "of its own choice"), ("/nonexistent", "does not use it"),
+                            (os.path.join(self.sandbox.path, "vscode-ssh-auth-1"), None)):
+            with self.subTest(path=path):
+                shown = self.check(0, "status", SSH_AUTH_SOCK=path, LD_PRELOAD=SHIM).out
+                self.assertIn(agent.path, shown)
+                if words:
+                    self.assertIn(words, shown)
+                else:
+                    self.assertNotIn("This shell", shown)
 
     def test_json_is_one_object_as_the_control_socket_gives_it(self):
         agent = self.started("alice")

@@ -222,6 +222,8 @@ TEST_CASE("an agent of the user's own choice is left alone") {
     CHECK(is_good(check_shell(facts)));
     facts.socket = {"/tmp/ssh-x/agent.1", SocketState::gone, false};
     CHECK(is_good(check_shell(facts))); // the shim is loaded
+    facts.socket.path = "/nonexistent"; // which it leaves alone
+    CHECK(the_fault(check_shell(facts)).remedy == env_command);
 }
 
 TEST_CASE("tmux is told of the stable path where it would give new panes a dead one") {
