@@ -179,12 +179,11 @@ class LiveView {
         WatchContext context = context_now();
         context.rows = size.rows;
         context.has_blocks = terminal_has_blocks();
-        std::vector<std::string> lines;
-        if (news_.report())
-            lines = watch_lines(*news_.report(), view, context);
-        if (!news_.problem().empty() && news_.report())
-            lines.insert(lines.begin(),
-                         clipped(coloured(view, Colour::red, news_.problem()), view.width));
+        std::vector<std::string> lines = problem_lines(news_.problem(), view);
+        if (news_.report()) {
+            const std::vector<std::string> known = watch_lines(*news_.report(), view, context);
+            lines.insert(lines.end(), known.begin(), known.end());
+        }
         if (lines.size() > size.rows)
             lines.resize(size.rows);
         screen_->draw(lines);

@@ -282,6 +282,15 @@ std::vector<std::string> watch_lines(const WatchReport& report, const View& view
     return lines;
 }
 
+std::vector<std::string> problem_lines(const std::string& problem, const View& view) {
+    if (problem.empty())
+        return {};
+    std::vector<std::string> lines = split(wrapped(printable(problem), 0, view.width));
+    for (std::string& line : lines)
+        line = coloured(view, Colour::red, clipped(line, view.width));
+    return lines;
+}
+
 std::vector<std::string> news_lines(const WatchReport* before, const WatchReport& report,
                                     const View& view, const WatchContext& context) {
     std::vector<std::string> news;

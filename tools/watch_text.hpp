@@ -25,6 +25,9 @@ struct WatchContext {
 [[nodiscard]] std::vector<std::string> watch_lines(const WatchReport& report, const View& view,
                                                    const WatchContext& context);
 
+/// Why there is no news, in red, above what was known before; none for an empty `problem`.
+[[nodiscard]] std::vector<std::string> problem_lines(const std::string& problem, const View& view);
+
 /// What has happened between two answers, a line each: agents that came, went or changed their
 /// state, another one that is used, stand-ins, and requests. `before` is null for the first.
 [[nodiscard]] std::vector<std::string> news_lines(const WatchReport* before,

@@ -121,6 +121,20 @@ class LiveViewTest(CommandCase):
         self.check(0, "start")
         eventually(lambda: "no supervisor" not in terminal.text, 5, lambda: terminal.text)
 
+    def test_a_supervisor_that_does_not_answer_is_told_of_with_what_to_do(self):
+        self.started("alice")
+        pid = self.pid()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            terminal = self.watch(columns=60)
+            terminal.shows(rf"\(pid {pid}\)\s+in '\S+'\s+does\s+not\s+answer:\s+if\s+it\s+stays\s+so,\s+'kill\s+-9\s+{pid}'\s+and\s+'livesock\s+start'",
+                           15)
+            self.assertLessEqual(max(map(len, terminal.frame)), 60)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        terminal.shows("livesock is working")
+        self.assertNotIn("does not answer", terminal.text)
+
     def test_without_a_supervisor_the_status_is_2(self):
         terminal = self.watch()
         self.assertEqual(terminal.process.wait(5), 2)

@@ -158,6 +158,17 @@ TEST_CASE("a line is cut by its columns, and keeps its colours") {
     CHECK(clipped("a\033", 5) == "a\033");
 }
 
+TEST_CASE("why there is no news is wrapped, not cut") {
+    View view{.width = 16};
+    CHECK(problem_lines("", view).empty());
+    CHECK(joined(problem_lines("the supervisor in '/d' is lost: start it", view)) ==
+          "the supervisor\nin '/d' is lost:\nstart it\n");
+    CHECK(joined(problem_lines("a-path-that-is-long\033[2J", view)) == "a-path-that-is-l\n");
+    view.colour = true;
+    for (const std::string& line : problem_lines("the supervisor is lost", view))
+        CHECK(line.starts_with("\033["));
+}
+
 TEST_CASE("the first news are how things are") {
     CHECK(told(nullptr, report()) ==
           "08:00:00  the agent of laptop (10.0.0.5) on pts/3 is live (2 keys, 12 ms)\n"
