@@ -3,7 +3,6 @@
 #include "supervisor/base/file.hpp"
 #include "supervisor/base/peer.hpp"
 #include "supervisor/base/runtime_dir.hpp"
-#include "supervisor/base/unix_socket.hpp"
 #include "tools/own_socket.hpp"
 
 #include <algorithm>
@@ -55,10 +54,10 @@ bool is_of_a_login(std::string_view path, std::string_view listener) {
 bool is_own_agent(const std::string& path) {
     if (is_stable_socket(path))
         return false;
-    const Result<UniqueFd> connection = dial(path);
+    const UniqueFd connection = connect_past_shim(path);
     if (!connection)
         return false;
-    const Result<Peer> peer = peer_of(connection->get());
+    const Result<Peer> peer = peer_of(connection.get());
     if (!peer)
         return false;
     std::error_code ignored;

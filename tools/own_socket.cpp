@@ -41,22 +41,6 @@ std::size_t whole_length(const std::string& received) {
     return length + length_size;
 }
 
-/// By the system call: the shim, if it is loaded here, would lead a dead path elsewhere.
-UniqueFd connect_to(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!fd || path.size() > longest_socket_path) {
-        errno = ENAMETOOLONG;
-        return {};
-    }
-    std::copy(path.begin(), path.end(), std::begin(address.sun_path));
-    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
-    if (::syscall(SYS_connect, fd.get(), &address, size) != 0)
-        return {};
-    return fd;
-}
-
 bool wait_until(int fd, TimePoint deadline) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
     pollfd entry{fd, POLLIN, 0};
@@ -86,15 +70,30 @@ bool has_forwarded_shape(const std::string& path) {
            ::fnmatch("vscode-ssh-auth-?*", name.c_str(), 0) == 0;
 }
 
+UniqueFd connect_past_shim(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd || path.empty() || path.size() > longest_socket_path) {
+        errno = ENAMETOOLONG;
+        return {};
+    }
+    std::copy(path.begin(), path.end(), std::begin(address.sun_path));
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
+    if (::syscall(SYS_connect, fd.get(), &address, size) != 0)
+        return {};
+    return fd;
+}
+
 bool is_led_by_shim(const std::string& path) {
-    return has_forwarded_shape(path) && !connect_to(path) &&
+    return has_forwarded_shape(path) && !connect_past_shim(path) &&
            (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR);
 }
 
 SocketState ask_at(const std::string& path) {
     if (path.empty())
         return SocketState::unset;
-    const UniqueFd socket = connect_to(path);
+    const UniqueFd socket = connect_past_shim(path);
     if (!socket)
         return errno == EAGAIN ? SocketState::silent : SocketState::gone;
     const TimePoint deadline = Clock::now() + patience;

@@ -71,6 +71,13 @@ class EnvTest(CommandCase):
         self.check(0, "wait", "--timeout", "5s")
         self.assertEqual(wire.comments(self.agent_sock), ["alice"])
 
+    def test_a_dead_login_is_no_agent_of_the_users_own_where_the_library_is_loaded(self):
+        agent = self.started("alice")
+        dead = os.path.join(self.sandbox.home, ".ssh/agent/s.0123456789abcdef.sshd.AbCdEf")
+        told = self.check(0, "env", "-s", "--keep-own", SSH_AUTH_SOCK=dead, LD_PRELOAD=SHIM).out
+        self.assertIn(f"SSH_AUTH_SOCK={self.agent_sock}", told.replace("'", ""))
+        self.assertEqual(self.check(0, "env", "-s", "--keep-own", SSH_AUTH_SOCK=agent.path, LD_PRELOAD=SHIM).out, "")
+
     def test_in_a_real_login_the_variables_hold_and_the_next_login_takes_over(self):
         server = self.sshd()
         first = self.login(server, self.agent("alice"))
