@@ -117,6 +117,21 @@ class TarballTest(PackageCase):
         done = self.run_program("bash", "-l", "-c", "echo $SSH_AUTH_SOCK", SSH_AUTH_SOCK="/its/own")
         self.assertEqual((done.status, done.text), (0, "/its/own\n"), done)
 
+    def test_the_library_stays_while_screen_would_preload_it(self):
+        furnish(self.sandbox.home, {".screenrc": b"startup_message off\n"})
+        before = snapshot(self.sandbox.home)
+        self.install()
+        shim = self.shim()
+        self.succeed(self.prefix + "/bin/livesock", "setup", "--yes", "screen")
+        self.assertIn("that for screen goes on to preload", self.uninstall(self.alone))
+        for _ in range(2):
+            self.assertIn(f"{shim} stays for now, and does nothing: ~/.screenrc", self.uninstall(self.alone))
+            self.assertEqual(self.run_program("true", LD_PRELOAD=shim).text, "", "a line about a missing library")
+        self.install()
+        self.succeed(self.prefix + "/bin/livesock", "setup", "--undo", "--yes")
+        self.uninstall(self.alone)
+        self.assertEqual(snapshot(self.sandbox.home), before)
+
     def test_places_that_it_cannot_be_in_are_refused(self):
         for place in ("/tmp/a b", "/tmp/a:b"):
             self.assertIn("install.sh --prefix", self.install("--prefix", place, status=1))
@@ -178,7 +193,10 @@ class DebTest(PackageCase):
         first = os.stat(shim).st_ino
         self.dpkg("--install", self.made)
         self.assertNotEqual(os.stat(shim).st_ino, first, "written into")
-        self.assertIn("stays", self.dpkg("--remove", "livesock"))
+        told = self.dpkg("--remove", "livesock")
+        self.assertIn(f"{shim} stays", told)
+        self.assertIn("~/.screenrc", told)
+        self.assertIn("livesock setup --undo", told)
         self.assertEqual(self.run_program("true", LD_PRELOAD=shim).text, "", "a line about a missing library")
         self.assertEqual(os.listdir(os.path.dirname(shim)), ["liblivesock.so"])
         self.assertFalse(os.path.exists(self.tree + "/usr/bin/livesock"))

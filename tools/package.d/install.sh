@@ -85,6 +85,11 @@ is_preloaded() {
     grep -qsz "^LD_PRELOAD=.*$prefix/$1" /proc/[0-9]*/environ || [ -n "$(multiplexers)" ]
 }
 
+# is_in_screenrc NAME: whether the next screen will preload this library.
+is_in_screenrc() {
+    grep -qsF "$prefix/$1" "$HOME/.screenrc"
+}
+
 # A tmux or screen of this user; what it gives to new panes is nowhere to be seen.
 multiplexers() {
     for comm in /proc/[0-9]*/comm; do
@@ -104,8 +109,9 @@ remove_directories() {
 uninstall_all() {
     [ -e "$manifest" ] || fail "nothing was installed in $prefix by install.sh"
     if [ -x "$prefix/bin/livesock" ] && ! "$prefix/bin/livesock" setup --undo </dev/null >/dev/null 2>&1; then
-        say "Sections of 'livesock setup' are left in your files. They do nothing without livesock; to have them" \
-            "taken away, install it again and run: livesock setup --undo"
+        say "Sections of 'livesock setup' are left in your files. Those for shells and tmux do nothing without livesock;" \
+            "that for screen goes on to preload the library, and those for systemd to set SSH_AUTH_SOCK and to look for" \
+            "livesockd. To have them taken away, install it again and run: livesock setup --undo"
     fi
     names=$(cat "$manifest")
     kept=''
@@ -113,7 +119,7 @@ uninstall_all() {
         case $name in
             "$own"/*) continue ;;
             */liblivesock.so)
-                if is_preloaded "$name"; then
+                if is_preloaded "$name" || is_in_screenrc "$name"; then
                     kept=$name
                     continue
                 fi
@@ -125,8 +131,13 @@ uninstall_all() {
     if [ -n "$kept" ]; then
         say "$kept" "$own/install.sh" "$own/manifest" >"$manifest.new"
         mv -f "$manifest.new" "$manifest"
-        say "$prefix/$kept stays for now, and does nothing: programs that run, tmux or screen may have it in their" \
-            "LD_PRELOAD. When they have ended: $prefix/$own/install.sh --uninstall"
+        if is_in_screenrc "$kept"; then
+            say "$prefix/$kept stays for now, and does nothing: ~/.screenrc has screen preload it. When livesock's" \
+                "section is gone from there, and screen has ended: $prefix/$own/install.sh --uninstall"
+        else
+            say "$prefix/$kept stays for now, and does nothing: programs that run, tmux or screen may have it in their" \
+                "LD_PRELOAD. When they have ended: $prefix/$own/install.sh --uninstall"
+        fi
         return
     fi
     rm -f "$prefix/$own/install.sh" "$manifest"
