@@ -80,8 +80,13 @@ Result<Surroundings> surroundings() {
     return around;
 }
 
+/// Each of them once: a file is planned by itself, and would be by each.
 Result<std::vector<Part>> chosen_parts(const SetupWords& words, const Surroundings& around) {
     std::vector<Part> parts;
+    const auto choose = [&parts](Part part) {
+        if (std::find(parts.begin(), parts.end(), part) == parts.end())
+            parts.push_back(part);
+    };
     for (const std::string& word : words.parts) {
         const std::optional<Part> part = part_called(word);
         if (!part) {
@@ -90,14 +95,14 @@ Result<std::vector<Part>> chosen_parts(const SetupWords& words, const Surroundin
                 known.push_back(name_of(each));
             return Error{unknown_word("part", word, known, "livesock setup --help")};
         }
-        parts.push_back(*part);
+        choose(*part);
     }
     if (parts.empty() && words.undo)
         parts.assign(all_parts().begin(), all_parts().end());
     else if (parts.empty())
         parts = usual_parts(around);
     if (words.ssh_rc)
-        parts.push_back(Part::ssh_rc);
+        choose(Part::ssh_rc);
     return parts;
 }
 

@@ -106,6 +106,13 @@ class UndoTest(SetupCase):
         self.setup("--undo", "--yes")
         self.assertEqual(self.snapshot(), before)
 
+    def test_a_part_that_is_named_twice_is_one(self):
+        before = self.furnish({".profile": PROFILE})
+        self.setup("--yes", "bash", "bash", "--ssh-rc")
+        self.setup("--check", "bash", "--ssh-rc")
+        self.setup("--undo", "--yes", "--ssh-rc")
+        self.assertEqual(self.snapshot(), before)
+
     def test_directories_that_were_there_stay(self):
         for name in (".config", ".config/fish", ".config/fish/conf.d", ".ssh"):
             self.sandbox.directory("home", name)
