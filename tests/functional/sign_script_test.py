@@ -50,6 +50,26 @@ class ScriptTest(SigningCase):
             done = self.sign_script("-Y", "sign", "-n", "git", "-f", self.public("alice"), *more, stdin=b"message")
             self.assertEqual(done.out, self.of_ssh_keygen("alice", b"message"), done)
 
+    def test_it_signs_what_comes_through_a_pipe(self):
+        self.with_keys("alice")
+        pipe = os.path.join(self.sandbox.path, "pipe")
+        os.mkfifo(pipe)
+        sign = ("-Y", "sign", "-n", "git", "-f", self.public("alice"))
+
+        def run(text):
+            writer = self.sandbox.spawn("sh", "-c", 'printf %s "$1" >"$2"', "sh", text, pipe, log="writer.log")
+            done = self.sign_script(*sign, pipe)
+            writer.kill()  # where nobody has read, it waits for that
+            writer.wait()
+            return done
+        self.assertEqual(run("message").status, 0)
+        with open(pipe + ".sig", encoding="ascii") as file:
+            self.assertEqual(file.read(), self.of_ssh_keygen("alice", b"message"))
+        os.unlink(pipe + ".sig")
+        self.assertEqual(run("").err, f"livesock-sign: '{pipe}' is empty: there is nothing to sign\n")
+        done = self.sign_script(*sign, stdin=b"")
+        self.assertEqual((done.status, done.err), (1, "livesock-sign: standard input is empty: there is nothing to sign\n"))
+
     def test_the_key_may_be_named_by_its_private_file(self):
         """As user.signingkey = ~/.ssh/id_ed25519 does; the .pub beside it says which."""
         self.with_keys("alice", "bob")
@@ -186,6 +206,9 @@ class ScriptTest(SigningCase):
                 (("-Y", "sign", "-f", public), {}, "-n git"),
                 (("-Y", "sign", "-n", "git"), {}, "user.signingkey"),
                 ((*sign, "/nonexistent"), {}, "cannot read"),
+                ((*sign, self.sandbox.path), {}, "cannot read"),
+                ((*sign, self.sandbox.file("nothing", "")), {}, "nothing' is empty"),
+                ((*sign, "/dev/fd/0"), {}, "as standard input"),
                 (("-Y", "sign", "-n", "git", "-O", "hashalg=sha256", "-f", public), {}, "sha512")):
             with self.subTest(words=words, settings=settings):
                 done = self.sign_script(*words, stdin=b"m", **settings)
