@@ -1,5 +1,7 @@
 #include "tools/setup_diff.hpp"
 
+#include "supervisor/base/escape.hpp"
+
 #include <algorithm>
 #include <vector>
 
@@ -21,16 +23,14 @@ std::vector<std::string_view> lines_of(std::string_view text) {
     return lines;
 }
 
-std::string printable(std::string_view line) {
-    std::string out;
-    for (const char c : line) {
-        const auto byte = static_cast<unsigned char>(c);
-        if ((byte < 0x20 && c != '\t') || byte == 0x7f) {
-            out += '^';
-            out += static_cast<char>(byte ^ 0x40U);
-        } else {
-            out += c;
-        }
+/// printable(), but that tabs stay: they are part of how such files look.
+std::string with_tabs(std::string_view line) {
+    const std::size_t tab = line.find('\t');
+    std::string out = printable(line.substr(0, tab));
+    for (std::size_t begin = tab; begin != std::string_view::npos;) {
+        const std::size_t end = line.find('\t', begin + 1);
+        out += '\t' + printable(line.substr(begin + 1, end - begin - 1));
+        begin = end;
     }
     return out;
 }
@@ -38,7 +38,7 @@ std::string printable(std::string_view line) {
 std::string shown(const View& view, Colour colour, char sign, std::string_view line) {
     const bool ended = line.ends_with('\n');
     line.remove_suffix(ended ? 1 : 0);
-    std::string out = coloured(view, colour, sign + printable(line)) + '\n';
+    std::string out = coloured(view, colour, sign + with_tabs(line)) + '\n';
     return out += ended ? "" : "\\ No newline at end of file\n";
 }
 

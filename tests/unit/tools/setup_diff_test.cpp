@@ -39,5 +39,10 @@ TEST_CASE("lines that repeat are counted once") {
 }
 
 TEST_CASE("control characters do not reach the terminal") {
-    CHECK(diff("", "\033[31m\x7f\tx\r\n") == "--- f\n+++ f\n@@ -0,0 +1,1 @@\n+^[[31m^?\tx^M\n");
+    CHECK(diff("", "\033[31m\x7f\tx\r\n") ==
+          "--- f\n+++ f\n@@ -0,0 +1,1 @@\n+\\x1b[31m\\x7f\tx\\x0d\n");
+    // C1, as it is in UTF-8 and raw; and what turns the writing direction.
+    CHECK(diff("", "\t\xc2\x9bm\t\t\x9bm\t\xe2\x80\xae\xc3\xbc\\\n") ==
+          "--- f\n+++ f\n@@ -0,0 +1,1 @@\n"
+          "+\t\\xc2\\x9bm\t\t\\x9bm\t\\xe2\\x80\\xae\xc3\xbc\\\n");
 }
