@@ -7,8 +7,8 @@
 
 namespace livesock {
 
-/// Everything. It asks other programs, each no longer than its limit, and takes a second or two
-/// where much of what it asks does not answer.
+/// Everything. It asks other programs, each no longer than its limit: where not one of them
+/// answers, it takes no longer than ten seconds, however many there are.
 [[nodiscard]] DoctorFacts collect_facts();
 
 // The parts of it.
@@ -21,6 +21,7 @@ namespace livesock {
 /// Those programs in PATH that are known to ask agents.
 [[nodiscard]] std::vector<AgentProgram> collect_programs();
 /// The tmux server of this terminal, else the user's own. `directory` is that of the supervisor.
+/// Sessions and panes that it has not come to after three seconds are left out.
 [[nodiscard]] TmuxState collect_tmux(const std::string& directory);
 [[nodiscard]] LoginState collect_login(const std::string& home);
 /// Those in the usual places, and those that processes name; of the processes that may be asked.

@@ -15,8 +15,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A tmux server that does not answer in this time is not asked any further.
-constexpr auto patience = 2s;
+/// Neither a tmux server nor what its panes have for an agent is asked any further after this time.
+constexpr auto patience = 3s;
 
 /// More sessions and panes are not looked at.
 constexpr std::size_t most_sessions = 64;
@@ -26,22 +26,23 @@ constexpr std::string_view variable = "SSH_AUTH_SOCK";
 
 class Server {
   public:
-    explicit Server(std::vector<std::string> words)
-        : words_(std::move(words)) {}
+    Server(std::vector<std::string> words, TimePoint deadline)
+        : words_(std::move(words))
+        , deadline_(deadline) {}
 
-    std::optional<std::string> ask(std::initializer_list<std::string> words) const {
-        std::vector<std::string> all = words_;
-        all.insert(all.end(), words);
-        return output_of(all, patience);
+    std::optional<std::string> ask(std::vector<std::string> words) const {
+        const Duration left = deadline_ - Clock::now();
+        if (left <= Duration::zero())
+            return std::nullopt;
+        words.insert(words.begin(), words_.begin(), words_.end());
+        return output_of(words, left);
     }
     /// The value of SSH_AUTH_SOCK in an environment; nothing if it says nothing about it, empty if
     /// it takes it away.
-    std::optional<std::string> socket_in(std::initializer_list<std::string> scope) const {
-        std::vector<std::string> all = words_;
-        all.emplace_back("show-environment");
-        all.insert(all.end(), scope);
-        all.emplace_back(variable);
-        const std::optional<std::string> said = output_of(all, patience);
+    std::optional<std::string> socket_in(std::vector<std::string> scope) const {
+        scope.insert(scope.begin(), "show-environment");
+        scope.emplace_back(variable);
+        const std::optional<std::string> said = ask(std::move(scope));
         if (!said)
             return std::nullopt;
         const std::size_t equals = said->find('=');
@@ -50,6 +51,7 @@ class Server {
 
   private:
     std::vector<std::string> words_;
+    TimePoint deadline_;
 };
 
 /// The words that reach the server of this terminal, else the user's own; none if there is neither.
@@ -66,18 +68,23 @@ std::vector<std::string> server_words() {
 /// Asks at each path once: those that do not answer take their time.
 class Sockets {
   public:
-    explicit Sockets(const std::string& directory)
-        : directory_(directory) {}
+    Sockets(const std::string& directory, TimePoint deadline)
+        : directory_(directory)
+        , deadline_(deadline) {}
 
-    const SocketFacts& at(const std::string& path) {
+    /// Null where that is not known, and there is no time left to ask.
+    const SocketFacts* at(const std::string& path) {
         const auto known = known_.find(path);
-        return known != known_.end()
-                   ? known->second
-                   : known_.emplace(path, collect_socket(path, directory_)).first->second;
+        if (known != known_.end())
+            return &known->second;
+        if (Clock::now() >= deadline_)
+            return nullptr;
+        return &known_.emplace(path, collect_socket(path, directory_)).first->second;
     }
 
   private:
     const std::string& directory_;
+    TimePoint deadline_;
     std::map<std::string, SocketFacts> known_;
 };
 
@@ -90,13 +97,14 @@ std::vector<TmuxSession> sessions_of(const Server& server, Sockets& sockets) {
          lines_of(server.ask({"list-sessions", "-F", "#{session_name}"}).value_or(""))) {
         if (found.size() >= most_sessions)
             break;
-        if (const auto own = server.socket_in({"-t", "=" + name}))
-            found.push_back({name, sockets.at(*own)});
-        else
-            uses_global = true;
+        const auto own = server.socket_in({"-t", "=" + name});
+        uses_global = uses_global || !own;
+        if (const SocketFacts* const socket = own ? sockets.at(*own) : nullptr)
+            found.push_back({name, *socket});
     }
-    if (const auto global = server.socket_in({"-g"}); global && uses_global)
-        found.insert(found.begin(), {"", sockets.at(*global)});
+    const auto global = server.socket_in({"-g"});
+    if (const SocketFacts* const socket = global && uses_global ? sockets.at(*global) : nullptr)
+        found.insert(found.begin(), {"", *socket});
     return found;
 }
 
@@ -111,10 +119,11 @@ std::vector<TmuxPane> panes_of(const Server& server, Sockets& sockets) {
         std::from_chars(line.data() + blank + 1, line.data() + line.size(), pid);
         const std::string block = environment_of(pid);
         const auto process = process_facts(pid);
-        found.push_back(
-            {.id = line.substr(0, blank),
-             .program = process ? process->program : "",
-             .socket = sockets.at(std::string(variable_in(block, variable).value_or("")))});
+        if (const SocketFacts* const socket =
+                sockets.at(std::string(variable_in(block, variable).value_or(""))))
+            found.push_back({.id = line.substr(0, blank),
+                             .program = process ? process->program : "",
+                             .socket = *socket});
     }
     return found;
 }
@@ -125,13 +134,14 @@ TmuxState collect_tmux(const std::string& directory) {
     const std::vector<std::string> words = server_words();
     if (words.empty())
         return {};
-    const Server server(words);
+    const TimePoint deadline = Clock::now() + patience;
+    const Server server(words, deadline);
     TmuxState state;
     state.runs = server.ask({"list-sessions"}).has_value();
     if (!state.runs)
         return state;
     state.command = fmt::format("tmux -S {}", quoted_word(Shell::posix, words.back()));
-    Sockets sockets(directory);
+    Sockets sockets(directory, deadline);
     state.sessions = sessions_of(server, sockets);
     state.panes = panes_of(server, sockets);
     return state;

@@ -85,9 +85,13 @@ UniqueFd connect_past_shim(const std::string& path) {
     return fd;
 }
 
-bool is_led_by_shim(const std::string& path) {
-    return has_forwarded_shape(path) && !connect_past_shim(path) &&
+bool is_dead(const std::string& path) {
+    return !connect_past_shim(path) &&
            (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR);
+}
+
+bool is_led_by_shim(const std::string& path) {
+    return has_forwarded_shape(path) && is_dead(path);
 }
 
 SocketState ask_at(const std::string& path) {

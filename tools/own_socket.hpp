@@ -24,6 +24,9 @@ namespace livesock {
 /// EAGAIN means that somebody listens, but has no room now.
 [[nodiscard]] UniqueFd connect_past_shim(const std::string& path);
 
+/// Whether nobody listens at `path`. Does not wait.
+[[nodiscard]] bool is_dead(const std::string& path);
+
 /// Whether the shim, where it is loaded, leads a program with this SSH_AUTH_SOCK to the live agent:
 /// it has the shape, and nobody listens there. Does not wait.
 [[nodiscard]] bool is_led_by_shim(const std::string& path);

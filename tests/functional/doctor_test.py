@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.p
 from support.case import main
 from support.doctor import DoctorCase
 from support.sandbox import HELPERS, SHIM
-from support.waiting import eventually
+from support.waiting import eventually, Stopwatch
 
 GONE = "/tmp/ssh-XXXXgone/agent.4242"
 # What these say depends on the machine that the test runs on, unless the test itself cares for it.
@@ -203,6 +204,23 @@ class TmuxTest(DoctorCase):
         commands = f"set-environment -g SSH_AUTH_SOCK {GONE} ';' set-environment -u -t old SSH_AUTH_SOCK"
         self.assertEqual(self.run_program("sh", "-c", f"{self.server.words} {commands}").status, 0)
         self.check_cured("tmux", "new panes get an SSH_AUTH_SOCK that leads nowhere", **self.inside)
+
+    def test_many_that_do_not_answer_are_not_waited_for_one_by_one(self):
+        """In the panes' environments, and among the logins of a home directory."""
+        self.start_tmux(self.agent_sock)
+        home = self.sandbox.directory("home", ".ssh", "agent")
+        for number in range(16):
+            for path in (os.path.join(home, f"s.0123.sshd.{number}"), f"{self.sandbox.path}/silent{number}"):
+                sock = self.keep(socket.socket(socket.AF_UNIX))
+                sock.bind(path)
+                self.addCleanup(os.unlink, path)
+                sock.listen(8)
+            words = f"new-window -d -t old 'exec env SSH_AUTH_SOCK={path} sleep 600'"
+            self.assertEqual(self.run_program("sh", "-c", f"{self.server.words} {words}").status, 0)
+        watch = Stopwatch()
+        (finding,) = self.examine(**self.inside)["tmux"]
+        self.assertLess(watch.seconds, 8)
+        self.assertRegex(finding["text"], r"^\d+ panes have a path that leads nowhere: ")
 
     def test_a_pane_with_a_dead_path(self):
         self.start_tmux(GONE)
