@@ -143,6 +143,10 @@ int expose_command(const std::string& name, bool devcontainer) {
     const SigningReport* const listener = find_listener(report, name);
     if (listener == nullptr)
         return complain(no_listener(report, name), exit_no);
+    if (listener->problem)
+        return complain(Error{fmt::format("the signing listener '{}' does not listen: {}",
+                                          escaped(listener->name), printable(*listener->problem))},
+                        exit_no);
     if (!listener->public_key)
         return complain(Error{"no agent with a key that may sign is live now: 'livesock status' "
                               "says more"},
