@@ -24,6 +24,8 @@ AgentReport read_agent(const Json& object) {
     agent.path = text_in(object, "path").value_or("");
     agent.state = text_in(object, "state").value_or("");
     agent.selected = truth_in(object, "selected");
+    if (const Json& pinned = member(object, "pinned"); pinned.is_boolean())
+        agent.pinned = pinned.get<bool>();
     agent.label = text_in(object, "label").value_or(agent.path);
     agent.upstream = text_in(object, "origin") == "upstream";
     agent.forwarded = text_in(object, "origin") == "forwarded" || text_in(object, "client_address");

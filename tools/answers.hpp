@@ -54,10 +54,11 @@ struct AgentReport {
     std::string path = {};
     std::string state = {}; ///< new, live, late, hung, dead
     bool selected = false;
-    std::string label = {}; ///< "10.0.0.5 on pts/3", or what is known instead
-    bool forwarded = false; ///< sshd made it: it is somebody's agent, not one on this host
-    bool upstream = false;  ///< the user has said how it is reached
-    std::int64_t since = 0; ///< when it was found, in seconds since the epoch
+    std::optional<bool> pinned = {}; ///< the pin means it; not told by older supervisors
+    std::string label = {};          ///< "10.0.0.5 on pts/3", or what is known instead
+    bool forwarded = false;          ///< sshd made it: it is somebody's agent, not one on this host
+    bool upstream = false;           ///< the user has said how it is reached
+    std::int64_t since = 0;          ///< when it was found, in seconds since the epoch
     std::optional<double> round_trip_ms = {};
     std::optional<std::int64_t> keys = {};
     std::optional<std::string> reason = {}; ///< why it is in this state

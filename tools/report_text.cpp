@@ -86,6 +86,10 @@ std::string pin_text(const StatusReport& report, const AgentReport* used) {
     if (!report.pinned)
         return "";
     const std::string pin = escaped(*report.pinned);
+    if (used != nullptr && used->pinned == false)
+        return fmt::format("Pinned to '{}', which is not live: {} is used until it is. 'livesock "
+                           "use auto' undoes that.",
+                           pin, agent_called(*used));
     if (used != nullptr)
         return fmt::format("Pinned to '{}'; 'livesock use auto' undoes that.", pin);
     return fmt::format("Pinned to '{}', which is not live; 'livesock use auto' takes any.", pin);

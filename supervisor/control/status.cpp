@@ -88,7 +88,7 @@ Users users_of(std::uint64_t agent, const std::vector<ClientUse>& uses) {
     return users;
 }
 
-json describe(const Candidate& agent, bool is_selected, const std::vector<ClientUse>& uses) {
+json describe(const Candidate& agent, const AgentPool& agents, const std::vector<ClientUse>& uses) {
     Users users = users_of(agent.id(), uses);
     json round_trips = json::array();
     for (const Duration round_trip : agent.liveness().round_trips())
@@ -102,7 +102,8 @@ json describe(const Candidate& agent, bool is_selected, const std::vector<Client
     return {
         {"path", agent.path()},
         {"state", name_of(agent.state())},
-        {"selected", is_selected},
+        {"selected", &agent == agents.selected()},
+        {"pinned", agents.is_pinned(agent)},
         {"origin", name_of(agent.origin())},
         {"label", agent.label()},
         {"client_address", login ? json(login->client_address) : json(nullptr)},
@@ -194,7 +195,7 @@ json describe_status(const SupervisorFacts& facts, const AgentPool& agents,
     status["requests"] = {{"answered", facts.answered}, {"failed", facts.failed}};
     json list = json::array();
     for (const Candidate* const agent : in_order(agents))
-        list.push_back(describe(*agent, agent == agents.selected(), uses));
+        list.push_back(describe(*agent, agents, uses));
     status["agents"] = std::move(list);
     status["listeners"] = json::array();
     for (const ListenerFacts& listener : facts.listeners)

@@ -36,7 +36,7 @@ class ControlTest(DaemonCase):
         self.assertGreaterEqual(status["requests"]["answered"], 1)
         (entry,) = status["agents"]
         self.assertEqual(set(entry), {
-            "path", "state", "selected", "origin", "label", "client_address", "client_name", "client_port", "tty",
+            "path", "state", "selected", "pinned", "origin", "label", "client_address", "client_name", "client_port", "tty",
             "pid", "since", "round_trip_ms", "round_trips_ms", "keys", "fingerprints", "last_answer_seconds", "reason", "users", "user_count"})
 
     def test_clients_are_counted(self):

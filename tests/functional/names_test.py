@@ -141,6 +141,7 @@ class NamesTest(CommandCase):
         eventually(lambda: self.entry(laptop)["state"] == "late", 10, "the laptop to be late")
         self.assertIn(f"'{LAPTOP}' is pinned, but not live: now '{self.entry(tower)['label']}' is used.",
                       self.use(LAPTOP))
+        self.assertRegex(" ".join(self.livesock("status").out.split()), f"Pinned to '{LAPTOP}', which is not live: .* is used until it is")
         laptop.wake()
         self.wait_for_live(laptop)
 

@@ -117,6 +117,7 @@ TEST_CASE("an agent that is live is described with all that is known of it") {
     CHECK(described == json{{"path", agent.path()},
                             {"state", "live"},
                             {"selected", true},
+                            {"pinned", false},
                             {"origin", "configured"},
                             {"label", controlled.pool.find(agent.path())->label()},
                             {"client_address", nullptr},

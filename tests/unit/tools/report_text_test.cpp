@@ -156,8 +156,14 @@ TEST_CASE("a pin is shown with how to undo it") {
     CHECK(status_text(report, View{}, inside)
               .find("\nPinned to '10.0.0.5'; 'livesock use auto' undoes that.\n") !=
           std::string::npos);
+    report.agents[0].pinned = true;
+    CHECK(status_text(report, View{}, inside).find("which is not live") == std::string::npos);
+    report.agents[0].pinned = false;
+    CHECK(status_text(report, View{}, inside)
+              .find("\nPinned to '10.0.0.5', which is not live: the agent of 10.0.0.5 on pts/3 is "
+                    "used until it is. 'livesock use auto' undoes that.\n") != std::string::npos);
     report.agents.clear();
-    CHECK(status_text(report, View{}, inside).find("which is not live") != std::string::npos);
+    CHECK(status_text(report, View{}, inside).find("which is not live; ") != std::string::npos);
 }
 
 TEST_CASE("a shell that does not use the agent is told how to") {
