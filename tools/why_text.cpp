@@ -54,9 +54,22 @@ bool tell_the_same(const FailureReport& one, const FailureReport& other) {
            one.attempts == other.attempts;
 }
 
+/// Whether what the client wanted has failed later on: ssh(1) binds its connection first, and asks
+/// then, whatever came of that. `failures` are the latest first.
+bool is_prelude(const FailureReport& failed, const std::vector<FailureReport>& failures) {
+    if (failed.request != "session-bind" || failed.client.pid <= 0)
+        return false;
+    const auto end = failures.begin() + (&failed - failures.data());
+    return std::any_of(failures.begin(), end, [&](const FailureReport& later) {
+        return later.client == failed.client && later.request != failed.request;
+    });
+}
+
 std::vector<Story> stories_of(const std::vector<FailureReport>& failures) {
     std::vector<Story> stories;
     for (const FailureReport& failed : failures) {
+        if (is_prelude(failed, failures))
+            continue;
         if (stories.empty() || !tell_the_same(*stories.back().latest, failed))
             stories.push_back({&failed});
         else

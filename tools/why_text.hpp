@@ -17,8 +17,9 @@ struct WhyContext {
     StatusReport status = {}; ///< how things are now
 };
 
-/// One paragraph a failure, the latest first, those that repeat each other as one: when, who wanted
-/// what, which agents were asked and what came of it, what to do; each ends in a command to type.
+/// One paragraph a failure, the latest first, those that repeat each other as one, and a
+/// session-bind as one with what its client wanted then: when, who wanted what, which agents were
+/// asked and what came of it, what to do; each ends in a command to type.
 [[nodiscard]] std::string why_text(const std::vector<FailureReport>& failures,
                                    const WhyContext& context, const View& view);
 

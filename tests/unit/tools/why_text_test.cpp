@@ -145,6 +145,23 @@ TEST_CASE("only failures that tell the same are one story") {
     CHECK(text.find("pane %4") != std::string::npos);
 }
 
+TEST_CASE("a session-bind belongs to the story of what its client wanted then") {
+    const auto of = [](const char* request, std::int64_t pid) {
+        FailureReport failed = failure(10);
+        failed.request = request;
+        failed.client.pid = pid;
+        return failed;
+    };
+    const std::string text = told({of("list", 2), of("list", 1), of("session-bind", 2),
+                                   of("session-bind", 1), of("session-bind", 3)});
+    CHECK(text.find("(pid 2) wanted the list of keys and got a failure after 2.0 s, the last of 2 "
+                    "times") != std::string::npos);
+    CHECK(text.find("(pid 3) wanted to bind") != std::string::npos);
+    CHECK(text.find("(pid 1)") == std::string::npos);
+    FailureReport elsewhere = of("session-bind", 0);
+    CHECK(told({of("list", 0), elsewhere}).find("wanted to bind") != std::string::npos);
+}
+
 TEST_CASE("further stories are left to --json") {
     std::vector<FailureReport> many;
     for (int i = 0; i < 8; ++i)
