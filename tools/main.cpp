@@ -53,6 +53,11 @@ struct Options {
     SetupWords setup;
 };
 
+/// What is wrong with an empty word: it is no default, but a variable that somebody has not set.
+std::string fault_of(const std::string& word) {
+    return word.empty() ? "is empty" : "";
+}
+
 struct Command {
     CLI::App* app;
     std::function<int()> act;
@@ -161,7 +166,9 @@ void CommandLine::add_agent_commands() {
     }).add_flag("--json", options_.json, "Print the findings as JSON");
     CLI::App& reg = add("register", "Make an agent's socket known to the supervisor",
                         [this] { return register_words(); });
-    reg.add_option("PATH", options_.path, "The socket (default: $SSH_AUTH_SOCK)")->type_name("");
+    reg.add_option("PATH", options_.path, "The socket (default: $SSH_AUTH_SOCK)")
+        ->check(fault_of)
+        ->type_name("");
     reg.add_option("--pid", options_.pid, "Take the SSH_AUTH_SOCK of process N")
         ->check(CLI::Range(1, std::numeric_limits<pid_t>::max()).description(""))
         ->type_name("N");
@@ -176,6 +183,7 @@ void CommandLine::add_agent_commands() {
     add("heal", "Make dead and hung paths that programs still use lead to the live agent",
         [this] { return heal_command(options_.paths); })
         .add_option("PATH", options_.paths, "Such a path (default: all)")
+        ->check(fault_of)
         ->type_name("");
     add("wait", "Wait until an agent is live", [this] { return wait_command(options_.timeout); })
         .add_option("--timeout", options_.timeout,
@@ -276,6 +284,9 @@ std::string CommandLine::in_our_words(const CLI::ParseError& error) const {
         return no_agent_named;
     if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr)
         return fmt::format("{} needs a value: see 'livesock {} --help'", escaped(option),
+                           verb().value_or("COMMAND"));
+    if (option == "PATH")
+        return fmt::format("the PATH is empty: see 'livesock {} --help'",
                            verb().value_or("COMMAND"));
     if (option == "--pid")
         return "--pid takes the number of a process";

@@ -334,6 +334,8 @@ class WordsTest(CommandCase):
         for words, said in ((("use",), "name the agent: 'livesock use AGENT', or 'livesock use auto'"),
                             (("run",), "name the command: 'livesock run COMMAND'"),
                             (("wait", "--timeout"), "--timeout needs a value: see 'livesock wait --help'"),
+                            (("register", ""), "the PATH is empty: see 'livesock register --help'"),
+                            (("heal", "/x", ""), "the PATH is empty: see 'livesock heal --help'"),
                             (("use", ""), "name the agent: 'livesock use AGENT', or 'livesock use auto'"),
                             (("ls",), "unknown command 'ls': see 'livesock --help'"),
                             (("register", "--pid", "x"), "--pid takes the number of a process"),
