@@ -262,7 +262,8 @@ int print_what_happens() {
 } // namespace
 
 int watch_command() {
-    return ::isatty(STDOUT_FILENO) != 0 ? LiveView().run() : print_what_happens();
+    const bool can_draw = ::isatty(STDOUT_FILENO) != 0 && environment("TERM") != "dumb";
+    return can_draw ? LiveView().run() : print_what_happens();
 }
 
 } // namespace livesock

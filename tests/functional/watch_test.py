@@ -169,6 +169,13 @@ class LinesTest(CommandCase):
         eventually(lambda: re.search(r"(?m)^\d\d:\d\d:\d\d  no agent is live$", lines()), 5, lines)
         self.assertNotIn("\x1b", lines())
 
+    def test_a_terminal_that_cannot_draw_gets_lines(self):
+        self.started("alice")
+        terminal = self.keep(Terminal(self.sandbox, LIVESOCK, "watch", TERM="dumb"))
+        eventually(lambda: "requests go to the agent" in terminal.read(), 5, terminal.read)
+        self.assertNotIn("\x1b", terminal.read())
+        self.assertEqual(terminal.settings(), terminal.before)
+
     def test_it_ends_with_its_reader(self):
         self.started("alice")
         process, lines = self.follow()
