@@ -33,6 +33,9 @@ std::string silence(const FileLine& line) {
     return stands_alone(line.text) ? change(line, "s/^/: # /") : edit(line);
 }
 
+/// Debian's unit has another name than the others'. Without braces, which fish does not know.
+constexpr const char* reload_sshd = " && sudo systemctl reload ssh || sudo systemctl reload sshd";
+
 bool has_forwarded(const StatusReport& status) {
     return std::any_of(status.agents.begin(), status.agents.end(), [](const AgentReport& agent) {
         return agent.forwarded && agent.state != "dead";
@@ -127,8 +130,7 @@ Findings check_forwarding(const DoctorFacts& facts) {
     if (!login.forbidding.empty())
         return {bad(fmt::format("sshd forbids it ({}: {})", place_of(login.forbidding[0]),
                                 escaped(login.forbidding[0].text)),
-                    "sudo " + change(login.forbidding[0], "s/^/# /") +
-                        " && sudo systemctl reload ssh")};
+                    "sudo " + change(login.forbidding[0], "s/^/# /") + reload_sshd)};
     if (has_forwarded(facts.status))
         return {good("an agent is forwarded to this host")};
     if (!facts.supervisor.answers)

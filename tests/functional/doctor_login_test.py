@@ -91,6 +91,13 @@ class LoginTest(DoctorCase):
         self.assertEqual(examine()[0]["verdict"], "ok")
 
     def test_an_sshd_that_forbids_it(self):
+        self.check_that_an_sshd_forbids_it("ssh")
+
+    def test_an_sshd_that_forbids_it_where_its_unit_is_called_otherwise(self):
+        self.check_that_an_sshd_forbids_it("sshd")
+
+    def check_that_an_sshd_forbids_it(self, unit):
+        """And that the remedy has the service called `unit` read its configuration."""
         self.mount("/etc/ssh")
         hard = "/etc/ssh/sshd_config.d/hard.conf"
         os.mkdir(os.path.dirname(hard))
@@ -105,7 +112,7 @@ class LoginTest(DoctorCase):
         self.reload_sshd()
         self.assertEqual(self.agent_of_login(), "")
         # There is no service manager here: this is what it does.
-        self.program("systemctl", f'[ "$*" = "reload ssh" ] && exec kill -HUP {self.server.pid}')
+        self.program("systemctl", f'[ "$*" = "reload {unit}" ] && exec kill -HUP {self.server.pid}')
         listening = self.listening()
         problem = self.problem("forwarding")
         self.assertIn(f"{hard}:2: AllowAgentForwarding no", problem["text"])
