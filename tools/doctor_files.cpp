@@ -2,19 +2,18 @@
 #include "supervisor/base/file.hpp"
 #include "supervisor/base/process_files.hpp"
 #include "supervisor/base/runtime_dir.hpp"
+#include "supervisor/base/spawn.hpp"
 #include "tools/doctor_collect.hpp"
 #include "tools/own_socket.hpp"
 #include "tools/system_files.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <iterator>
 #include <map>
 
 #include <elf.h>
-#include <fmt/format.h>
 #include <glob.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -125,18 +124,6 @@ bool is_privileged(const std::string& path) {
     return has_bits || ::getxattr(path.c_str(), "security.capability", nullptr, 0) > 0;
 }
 
-std::string in_path(const std::string& name) {
-    const std::string path = environment("PATH");
-    for (std::size_t start = 0; start < path.size();) {
-        const std::size_t end = std::min(path.find(':', start), path.size());
-        const std::string candidate = path.substr(start, end - start) + '/' + name;
-        if (::access(candidate.c_str(), X_OK) == 0)
-            return candidate;
-        start = end + 1;
-    }
-    return {};
-}
-
 bool descends_from(std::string_view program) {
     auto process = process_facts(::getppid());
     for (int i = 0; process && i < most_ancestors; ++i) {
@@ -196,8 +183,8 @@ void look_at_logind(const std::string& user, SystemState& system) {
 std::vector<AgentProgram> collect_programs() {
     std::vector<AgentProgram> programs;
     for (const char* const name : agent_programs)
-        if (const std::string path = in_path(name); !path.empty())
-            programs.push_back({name, is_static(path), is_privileged(path)});
+        if (const Result<std::string> path = find_program(name))
+            programs.push_back({name, is_static(*path), is_privileged(*path)});
     return programs;
 }
 

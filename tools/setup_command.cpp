@@ -1,8 +1,8 @@
 #include "tools/setup_command.hpp"
 
 #include "supervisor/base/escape.hpp"
-#include "supervisor/base/nearest.hpp"
 #include "supervisor/base/runtime_dir.hpp"
+#include "supervisor/base/spawn.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/locate.hpp"
 #include "tools/print.hpp"
@@ -26,17 +26,6 @@ namespace fs = std::filesystem;
 bool exists(const std::string& path) {
     std::error_code ignored;
     return fs::exists(fs::symlink_status(path, ignored));
-}
-
-bool is_in_path(const std::string& program) {
-    const std::string path = environment("PATH");
-    for (std::size_t begin = 0; begin <= path.size();) {
-        const std::size_t end = std::min(path.find(':', begin), path.size());
-        if (::access((path.substr(begin, end - begin) + '/' + program).c_str(), X_OK) == 0)
-            return true;
-        begin = end + 1;
-    }
-    return false;
 }
 
 /// ZDOTDIR is known to zsh alone where ~/.zshenv does not export it.
@@ -75,7 +64,7 @@ Result<Surroundings> surroundings() {
     around.directory = directories->empty() ? std::string() : directories->front();
     around.has_units = (prefix == "/usr" || prefix == "/usr/local") &&
                        exists(prefix + "/lib/systemd/user/livesockd.service");
-    around.has_tmux = is_in_path("tmux");
+    around.has_tmux = find_program("tmux").ok();
     around.exists = exists;
     return around;
 }

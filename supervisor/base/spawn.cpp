@@ -36,24 +36,6 @@ bool is_executable_file(const std::string& path) {
            ::access(path.c_str(), X_OK) == 0;
 }
 
-Result<std::string> find_program(const std::string& name) {
-    if (name.find('/') != std::string::npos)
-        return name;
-    const std::string path = environment("PATH");
-    std::string_view rest = path.empty() ? "/usr/local/bin:/usr/bin:/bin" : std::string_view(path);
-    while (!rest.empty()) {
-        const std::string_view directory = rest.substr(0, rest.find(':'));
-        rest.remove_prefix(std::min(directory.size() + 1, rest.size()));
-        // Others say "" for the working directory; that is nobody's idea of where a program lies.
-        const std::string file = fmt::format("{}/{}", directory, name);
-        if (directory.starts_with('/') && is_executable_file(file))
-            return file;
-    }
-    return Error{fmt::format("cannot execute '{}': it is in no directory of PATH ('{}')",
-                             escaped(name), escaped(path)),
-                 ENOENT};
-}
-
 Error cannot_execute(const std::string& file, int code) {
     // execve(2) says the same of a script's interpreter.
     if (code == ENOENT && ::access(file.c_str(), F_OK) == 0)
@@ -133,6 +115,24 @@ pid_t start(Launch& launch) {
 }
 
 } // namespace
+
+Result<std::string> find_program(const std::string& name) {
+    if (name.find('/') != std::string::npos)
+        return name;
+    const std::string path = environment("PATH");
+    std::string_view rest = path.empty() ? "/usr/local/bin:/usr/bin:/bin" : std::string_view(path);
+    while (!rest.empty()) {
+        const std::string_view directory = rest.substr(0, rest.find(':'));
+        rest.remove_prefix(std::min(directory.size() + 1, rest.size()));
+        // Others say "" for the working directory; that is nobody's idea of where a program lies.
+        const std::string file = fmt::format("{}/{}", directory, name);
+        if (directory.starts_with('/') && is_executable_file(file))
+            return file;
+    }
+    return Error{fmt::format("cannot execute '{}': it is in no directory of PATH ('{}')",
+                             escaped(name), escaped(path)),
+                 ENOENT};
+}
 
 Result<pid_t> spawn(const Program& program) {
     const Result<std::string> file = find_program(program.words.front());

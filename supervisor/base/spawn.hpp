@@ -23,6 +23,10 @@ struct Program {
         0; ///< what the kernel sends the child when our process ends, however it does
 };
 
+/// The file that `name` stands for: itself if it has a slash, else the first program of that name
+/// in PATH. The directories there that are no absolute paths are passed over.
+[[nodiscard]] Result<std::string> find_program(const std::string& name);
+
 /// Starts `program` in a session, and so a process group, of its own: no terminal, no further
 /// descriptor, every signal at its default, no privilege to be gained by exec (the set-group-ID bit
 /// of Debian's ssh-agent would have the kernel forget `death_signal`). Returns when the program has
