@@ -4,6 +4,7 @@
 #include "tools/doctor_collect.hpp"
 #include "tools/locate.hpp"
 #include "tools/output_of.hpp"
+#include "tools/print.hpp"
 
 #include <charconv>
 #include <filesystem>

@@ -1,7 +1,6 @@
 #include "tools/log_command.hpp"
 
 #include "preload/report.h"
-#include "supervisor/base/escape.hpp"
 #include "supervisor/base/runtime_dir.hpp"
 #include "supervisor/base/unique_fd.hpp"
 #include "tools/answers.hpp"

@@ -75,14 +75,4 @@ std::optional<std::string> output_of(const std::vector<std::string>& words, Dura
     return std::move(outcome->text);
 }
 
-std::vector<std::string> lines_of(const std::string& text) {
-    std::vector<std::string> lines;
-    for (std::size_t start = 0; start < text.size();) {
-        const std::size_t end = std::min(text.find('\n', start), text.size());
-        lines.push_back(text.substr(start, end - start));
-        start = end + 1;
-    }
-    return lines;
-}
-
 } // namespace livesock

@@ -26,7 +26,4 @@ enum class OutputStream { output, error };
 [[nodiscard]] std::optional<std::string> output_of(const std::vector<std::string>& words,
                                                    Duration limit);
 
-/// The lines of `text`.
-[[nodiscard]] std::vector<std::string> lines_of(const std::string& text);
-
 } // namespace livesock

@@ -41,6 +41,12 @@ std::string milliseconds_text(double milliseconds) {
         std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(sane)));
 }
 
+std::string round_trip_text(const AgentReport& agent) {
+    if (!agent.round_trip_ms || !std::isfinite(*agent.round_trip_ms))
+        return "-";
+    return milliseconds_text(*agent.round_trip_ms);
+}
+
 Colour colour_of(const std::string& state) {
     if (state == "live")
         return Colour::green;

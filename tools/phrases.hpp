@@ -24,6 +24,9 @@ inline constexpr std::size_t longest_label = 32;
 /// The same, to the millisecond.
 [[nodiscard]] std::string milliseconds_text(double milliseconds);
 
+/// The last round trip of an agent, "-" where there was none.
+[[nodiscard]] std::string round_trip_text(const AgentReport& agent);
+
 /// The colour in which the state of an agent is shown.
 [[nodiscard]] Colour colour_of(const std::string& state);
 

@@ -55,6 +55,9 @@ enum class Colour { none, bold, red, green, yellow };
 /// `path`, escaped, with the home directory as ~.
 [[nodiscard]] std::string shown_path(const View& view, std::string_view path);
 
+/// The lines of `text`, without their ends.
+[[nodiscard]] std::vector<std::string> lines_of(const std::string& text);
+
 /// `text` broken at blanks into lines of at most `width` columns (0: one line), each ending in a
 /// newline and beginning with `indent` blanks.
 [[nodiscard]] std::string wrapped(std::string_view text, std::size_t indent, std::size_t width);

@@ -4,8 +4,6 @@
 #include "tools/phrases.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 
 #include <fmt/format.h>
 
@@ -23,12 +21,6 @@ constexpr std::size_t label_column = 2;
 constexpr std::int64_t most_users = 3;
 /// And so many of those who use an agent.
 constexpr std::size_t most_named_users = 3;
-
-std::string round_trip_text(const AgentReport& agent) {
-    if (!agent.round_trip_ms || !std::isfinite(*agent.round_trip_ms))
-        return "-";
-    return milliseconds_text(*agent.round_trip_ms);
-}
 
 std::string figures(const AgentReport& agent) {
     std::string keys = agent.keys ? plural(*agent.keys, "key") : "";

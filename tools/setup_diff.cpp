@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t context = 3;
 
 /// The lines of a text; all but the last one with their newline.
-std::vector<std::string_view> lines_of(std::string_view text) {
+std::vector<std::string_view> whole_lines_of(std::string_view text) {
     std::vector<std::string_view> lines;
     while (!text.empty()) {
         const std::size_t length = std::min(text.find('\n'), text.size() - 1) + 1;
@@ -53,8 +53,8 @@ std::string unified_diff(const View& view, const std::string& name,
                          std::optional<std::string_view> after) {
     if (before == after)
         return {};
-    const auto old_lines = lines_of(before.value_or(""));
-    const auto new_lines = lines_of(after.value_or(""));
+    const auto old_lines = whole_lines_of(before.value_or(""));
+    const auto new_lines = whole_lines_of(after.value_or(""));
     const std::size_t shorter = std::min(old_lines.size(), new_lines.size());
     std::size_t head = 0;
     while (head < shorter && old_lines[head] == new_lines[head])

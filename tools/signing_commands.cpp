@@ -3,36 +3,19 @@
 #include "supervisor/base/escape.hpp"
 #include "supervisor/base/runtime_dir.hpp"
 #include "tools/answers.hpp"
+#include "tools/ask.hpp"
 #include "tools/exit_status.hpp"
-#include "tools/launch.hpp"
 #include "tools/print.hpp"
 #include "tools/signing_text.hpp"
 #include "tools/supervisor_commands.hpp"
 
 #include <cstdio>
 #include <filesystem>
-#include <optional>
 
 #include <fmt/format.h>
 
 namespace livesock {
 namespace {
-
-/// The answer, or the exit status that its absence means.
-struct Asked {
-    std::optional<ControlAnswer> answer;
-    int status = exit_done;
-};
-
-Asked ask(const ControlRequest& request) {
-    Result<ControlClient> client = find_supervisor();
-    Result<ControlAnswer> answer = client ? client->ask(request) : client.error();
-    if (!answer)
-        return {.answer = std::nullopt, .status = complain(answer.error(), exit_unusable)};
-    if (!answer->ok)
-        return {.answer = std::nullopt, .status = complain(Error{answer->error}, exit_no)};
-    return {.answer = std::move(*answer)};
-}
 
 ControlRequest tokens_request(const char* action, const std::string& name,
                               const std::string& listener) {
@@ -100,10 +83,12 @@ Error not_its_own(const SigningReport& listener, const std::string& problem) {
 } // namespace
 
 int add_token_command(const std::string& name, const std::string& listener) {
-    const Asked asked = ask(tokens_request("add", name, listener));
-    if (!asked.answer)
-        return asked.status;
-    fmt::print("{}\n", escaped(text_member(*asked.answer, "token").value_or("")));
+    const Result<ControlAnswer> answer = ask_running(tokens_request("add", name, listener));
+    if (!answer)
+        return complain(answer.error(), exit_unusable);
+    if (!answer->ok)
+        return refused(*answer);
+    fmt::print("{}\n", escaped(text_member(*answer, "token").value_or("")));
     // Standard output has the token alone, so that it can go to a file.
     std::fflush(stdout);
     fmt::print(stderr,
@@ -114,18 +99,23 @@ int add_token_command(const std::string& name, const std::string& listener) {
 }
 
 int revoke_token_command(const std::string& name, const std::string& listener) {
-    const Asked asked = ask(tokens_request("revoke", name, listener));
-    if (asked.answer)
-        fmt::print("The token '{}' lets nobody in any more.\n", escaped(name));
-    return asked.status;
+    const Result<ControlAnswer> answer = ask_running(tokens_request("revoke", name, listener));
+    if (!answer)
+        return complain(answer.error(), exit_unusable);
+    if (!answer->ok)
+        return refused(*answer);
+    fmt::print("The token '{}' lets nobody in any more.\n", escaped(name));
+    return exit_done;
 }
 
 int list_tokens_command(const std::string& listener) {
-    const Asked asked = ask(tokens_request("list", {}, listener));
-    if (!asked.answer)
-        return asked.status;
-    const std::vector<TokenReport> tokens = read_tokens(*asked.answer);
-    const std::string file = text_member(*asked.answer, "file").value_or("");
+    const Result<ControlAnswer> answer = ask_running(tokens_request("list", {}, listener));
+    if (!answer)
+        return complain(answer.error(), exit_unusable);
+    if (!answer->ok)
+        return refused(*answer);
+    const std::vector<TokenReport> tokens = read_tokens(*answer);
+    const std::string file = text_member(*answer, "file").value_or("");
     if (tokens.empty())
         fmt::print("There is no token in '{}'.\n", escaped(file));
     Table table({Align::left, Align::left});
@@ -136,10 +126,12 @@ int list_tokens_command(const std::string& listener) {
 }
 
 int expose_command(const std::string& name, bool devcontainer) {
-    const Asked asked = ask({.command = "status"});
-    if (!asked.answer)
-        return asked.status;
-    const StatusReport report = read_status(*asked.answer);
+    const Result<ControlAnswer> answer = ask_running({.command = "status"});
+    if (!answer)
+        return complain(answer.error(), exit_unusable);
+    if (!answer->ok)
+        return refused(*answer);
+    const StatusReport report = read_status(*answer);
     const SigningReport* const listener = find_listener(report, name);
     if (listener == nullptr)
         return complain(no_listener(report, name), exit_no);

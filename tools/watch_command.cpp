@@ -5,7 +5,6 @@
 #include "tools/answers.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/launch.hpp"
-#include "tools/phrases.hpp"
 #include "tools/screen.hpp"
 #include "tools/supervisor_commands.hpp"
 #include "tools/watch_text.hpp"

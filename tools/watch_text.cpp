@@ -45,30 +45,14 @@ std::string clock_text(std::int64_t time, const WatchContext& context) {
     return fmt::format("{:02}:{:02}:{:02}", local / 3600, local / 60 % 60, local % 60);
 }
 
-std::vector<std::string> split(const std::string& text) {
-    std::vector<std::string> lines;
-    for (std::size_t start = 0; start < text.size();) {
-        const std::size_t end = std::min(text.find('\n', start), text.size());
-        lines.push_back(text.substr(start, end - start));
-        start = end + 1;
-    }
-    return lines;
-}
-
 void append(std::vector<std::string>& lines, const std::string& text) {
-    const std::vector<std::string> more = split(text);
+    const std::vector<std::string> more = lines_of(text);
     lines.insert(lines.end(), more.begin(), more.end());
 }
 
 std::string label_of(const AgentReport& agent, const View& view, std::size_t width) {
     return is_named(agent) ? shown(agent.label, width)
                            : cut_middle(shown_path(view, agent.path), width);
-}
-
-std::string round_trip_text(const AgentReport& agent) {
-    return agent.round_trip_ms && std::isfinite(*agent.round_trip_ms)
-               ? milliseconds_text(*agent.round_trip_ms)
-               : "-";
 }
 
 std::string agents_text(const WatchReport& report, const View& view, const WatchContext& context) {
@@ -285,7 +269,7 @@ std::vector<std::string> watch_lines(const WatchReport& report, const View& view
 std::vector<std::string> problem_lines(const std::string& problem, const View& view) {
     if (problem.empty())
         return {};
-    std::vector<std::string> lines = split(wrapped(printable(problem), 0, view.width));
+    std::vector<std::string> lines = lines_of(wrapped(printable(problem), 0, view.width));
     for (std::string& line : lines)
         line = coloured(view, Colour::red, clipped(line, view.width));
     return lines;
