@@ -26,6 +26,26 @@ struct Merged : Proxied {
     }
 };
 
+/// The older one has no room: a signature is made there, slowly.
+struct Crowded : Proxied {
+    FakeAgent& older = add_live('a');
+    FakeAgent& newer = add_live('b');
+    FarEnd signing = connect();
+    Crowded()
+        : Proxied(hasty()) {
+        older.is_silent = true;
+        signing.send(sign_request_for(make_blob('a')));
+        REQUIRE(run_until(loop, [&] { return !older.client_requests().empty(); }));
+        pool.find(older.path())->limit_upstreams(2);
+    }
+    static ProxySettings hasty() {
+        ProxySettings settings = merging();
+        settings.grace = 1ms;
+        settings.list_timeout = 30ms;
+        return settings;
+    }
+};
+
 } // namespace
 
 TEST_CASE("the keys of all live agents are listed, those of the chosen one first") {
@@ -96,19 +116,21 @@ TEST_CASE("an agent that refuses the client's binding is left out of the list") 
 }
 
 TEST_CASE("an agent that has no room is left out of the list when it was waited for") {
-    ProxySettings hasty = merging();
-    hasty.grace = 1ms;
-    hasty.list_timeout = 30ms;
-    Proxied proxied(hasty);
-    FakeAgent& older = proxied.add_live('a');
-    FakeAgent& newer = proxied.add_live('b');
-    older.is_silent = true;
-    FarEnd signing = proxied.connect();
-    signing.send(sign_request_for(make_blob('a')));
-    REQUIRE(run_until(proxied.loop, [&] { return !older.client_requests().empty(); }));
-    proxied.pool.find(older.path())->limit_upstreams(2);
-    FarEnd client = proxied.connect();
-    CHECK(proxied.ask(client, request_identities_frame()) == list_of(newer));
+    Crowded crowded;
+    FarEnd client = crowded.connect();
+    CHECK(crowded.ask(client, request_identities_frame()) == list_of(crowded.newer));
+}
+
+TEST_CASE("who was given a list without an agent that had no room waits for it no longer") {
+    Crowded crowded;
+    FarEnd idle = crowded.connect();
+    CHECK(crowded.ask(idle, request_identities_frame()) == list_of(crowded.newer));
+    crowded.older.is_silent = false;
+    crowded.older.answer_now(crowded.older.client_requests()[0]);
+    CHECK(crowded.receive(crowded.signing) == signature_of(crowded.older));
+    crowded.signing.close();
+    FarEnd third = crowded.connect();
+    CHECK(crowded.ask(third, sign_request_for(make_blob('a'))) == signature_of(crowded.older));
 }
 
 TEST_CASE("agents that are merged from now on serve a request that was there before") {
@@ -137,26 +159,4 @@ TEST_CASE("what changes an agent goes to the chosen one alone") {
     CHECK(merged.ask(merged.client, add_key_frame) == success_frame);
     CHECK(merged.newer.count(add_key_frame) == 1);
     CHECK(merged.older.count(add_key_frame) == 0);
-}
-
-TEST_CASE("who was given a list without an agent that had no room waits for it no longer") {
-    ProxySettings settings = merging();
-    settings.grace = 1ms;
-    settings.list_timeout = 30ms;
-    Proxied proxied(settings);
-    FakeAgent& older = proxied.add_live('a');
-    FakeAgent& newer = proxied.add_live('b');
-    older.is_silent = true;
-    FarEnd signing = proxied.connect();
-    signing.send(sign_request_for(make_blob('a')));
-    REQUIRE(run_until(proxied.loop, [&] { return !older.client_requests().empty(); }));
-    proxied.pool.find(older.path())->limit_upstreams(2);
-    FarEnd idle = proxied.connect();
-    CHECK(proxied.ask(idle, request_identities_frame()) == list_of(newer));
-    older.is_silent = false;
-    older.answer_now(older.client_requests()[0]);
-    CHECK(proxied.receive(signing) == signature_of(older));
-    signing.close();
-    FarEnd third = proxied.connect();
-    CHECK(proxied.ask(third, sign_request_for(make_blob('a'))) == signature_of(older));
 }
