@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 import unittest
 
@@ -69,6 +70,18 @@ class ScriptTest(SigningCase):
         self.assertEqual(run("").err, f"livesock-sign: '{pipe}' is empty: there is nothing to sign\n")
         done = self.sign_script(*sign, stdin=b"")
         self.assertEqual((done.status, done.err), (1, "livesock-sign: standard input is empty: there is nothing to sign\n"))
+
+    def test_it_signs_files_in_shared_memory(self):
+        """Where git puts what is to be signed, with TMPDIR=/dev/shm."""
+        self.with_keys("alice")
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
+            path = os.path.join(directory, "buffer")
+            with open(path, "wb") as file:
+                file.write(b"message")
+            done = self.sign_script("-Y", "sign", "-n", "git", "-f", self.public("alice"), path)
+            self.assertEqual(done.status, 0, done)
+            with open(path + ".sig", encoding="ascii") as file:
+                self.assertEqual(file.read(), self.of_ssh_keygen("alice", b"message"))
 
     def test_the_key_may_be_named_by_its_private_file(self):
         """As user.signingkey = ~/.ssh/id_ed25519 does; the .pub beside it says which."""
