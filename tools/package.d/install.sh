@@ -40,6 +40,8 @@ case $prefix in
     /*) ;;
     *) prefix=$PWD/$prefix ;;
 esac
+# As programs see themselves, and `livesock setup` writes it.
+[ ! -d "$prefix" ] || prefix=$(CDPATH='' cd -- "$prefix" && pwd -P)
 case $prefix in
     *[!A-Za-z0-9/._+@-]*) fail "'$prefix' cannot be the place: a library below it could not be preloaded (ld.so(8))." \
         "Choose a path of letters, digits and /._+@- alone: install.sh --prefix DIR" ;;
