@@ -33,8 +33,10 @@ std::string silence(const FileLine& line) {
     return stands_alone(line.text) ? change(line, "s/^/: # /") : edit(line);
 }
 
-/// Debian's unit has another name than the others'. Without braces, which fish does not know.
-constexpr const char* reload_sshd = " && sudo systemctl reload ssh || sudo systemctl reload sshd";
+/// Debian's unit has another name than the others'. In a shell of its own: what stands before may
+/// fail.
+constexpr const char* reload_sshd =
+    " && sudo sh -c 'systemctl reload ssh || systemctl reload sshd'";
 
 bool has_forwarded(const StatusReport& status) {
     return std::any_of(status.agents.begin(), status.agents.end(), [](const AgentReport& agent) {
