@@ -1,10 +1,13 @@
 #include "supervisor/upstream/children.hpp"
 
 #include "tests/support/run_until.hpp"
+#include "tests/support/temp_dir.hpp"
 
 #include <csignal>
+#include <filesystem>
 
 #include <doctest/doctest.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 using namespace livesock;
@@ -54,11 +57,18 @@ TEST_CASE("who was told to end is not told of, though it had ended before") {
 }
 
 TEST_CASE("a group that will not end is killed with its children") {
+    const TempDir temp;
     EventLoop loop = make_loop();
     Children children(loop);
+    // What it leaves behind is ours to wait for.
+    REQUIRE(::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
     const Result<pid_t> child =
-        children.start(program({"sh", "-c", "trap '' TERM; sleep 1000; sleep 1000"}), [](int) {});
+        children.start(program({"sh", "-c", "trap '' TERM; echo >\"$1\"; sleep 1000; sleep 1000",
+                                "sh", temp.entry("ready")}),
+                       [](int) {});
+    REQUIRE(run_until(loop, [&] { return std::filesystem::exists(temp.entry("ready")); }));
     children.end_all();
     CHECK(children.count() == 0);
-    CHECK(::kill(-*child, 0) != 0);
+    CHECK(run_until(loop, [&] { return ::waitpid(-*child, nullptr, WNOHANG) < 0; }));
+    REQUIRE(::prctl(PR_SET_CHILD_SUBREAPER, 0) == 0);
 }
