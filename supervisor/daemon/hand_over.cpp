@@ -162,10 +162,10 @@ void Successor::on_readable() {
             readable_.pause();
         return;
     }
-    if (!message)
-        fail("it ended while it started: see its log");
-    else if (message->kind == failed_kind)
+    if (message && message->kind == failed_kind)
         fail(std::string(message->field(0)));
+    else if (!message || is_hung_up(channel_.fd())) // perhaps after it had begun to accept
+        fail("it ended while it started: see its log");
     else if (message->kind == take_kind)
         callbacks_.take();
 }

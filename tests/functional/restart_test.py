@@ -321,6 +321,20 @@ class FailedTest(RestartCase):
         self.assertFalse(proc.alive(pid) or proc.alive(successor))
         self.assertEqual(set(os.listdir(self.sandbox.livesock_dir)), {"lock", "log"})
 
+    def test_a_successor_that_is_stopped_when_it_accepts_removes_nothing(self):
+        self.started("alice")
+        pid, successor, asked = self.hand_over_pending()
+        os.kill(pid, signal.SIGSTOP)  # it lets go of nothing
+        self.assertEqual(wire.comments(self.agent_sock, 10), ["alice"], "the successor accepts")
+        os.kill(successor, signal.SIGTERM)
+        eventually(lambda: not proc.alive(successor), 10, "the successor to end")
+        self.assertTrue({"agent.sock", "control.sock", "live"} <= set(os.listdir(self.sandbox.livesock_dir)))
+        os.kill(pid, signal.SIGCONT)
+        answer = asked.recv()
+        self.assertFalse(answer["ok"], answer)
+        self.assertEqual(wire.comments(self.agent_sock), ["alice"])
+        self.assertEqual(self.pid(), pid)
+
     def test_several_restarts_at_once_all_succeed(self):
         load = self.load(self.started("alice"))
         before = self.pid()
