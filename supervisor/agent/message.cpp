@@ -40,6 +40,11 @@ std::string_view name_of(RequestKind kind) {
     return {};
 }
 
+std::string phrase_of(RequestKind kind) {
+    return kind == RequestKind::other ? "a request of another kind"
+                                      : "a " + std::string(name_of(kind)) + " request";
+}
+
 std::string_view signing_key(const Message& sign_request) {
     return WireReader(sign_request.contents()).string().value_or("");
 }

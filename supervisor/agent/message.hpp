@@ -66,6 +66,9 @@ enum class RequestKind {
 /// The name of a request in the log: "list", "sign", "session-bind", ...
 [[nodiscard]] std::string_view name_of(RequestKind kind);
 
+/// For a sentence: "a list request", "a request of another kind".
+[[nodiscard]] std::string phrase_of(RequestKind kind);
+
 /// The public key blob that a sign request names; empty if it is malformed.
 [[nodiscard]] std::string_view signing_key(const Message& sign_request);
 

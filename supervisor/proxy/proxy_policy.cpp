@@ -40,8 +40,7 @@ bool Proxy::refuse(const Message& request, pid_t pid) {
         return false;
     ClientFacts client = facts_of_client(pid);
     const RequestKind kind = kind_of(request);
-    log::info("a {} request of '{}' (pid {}) is refused: {}", name_of(kind), client.program, pid,
-              *rule);
+    log::info("{} from '{}' (pid {}) is refused: {}", phrase_of(kind), client.program, pid, *rule);
     ++statistics_.failed;
     note_failure({.kind = kind,
                   .at = std::chrono::system_clock::now(),
@@ -84,8 +83,7 @@ void Proxy::client_refused(const std::string& cause) {
 void Proxy::request_failed(FailedRequest request) {
     ++statistics_.failed;
     if (may_tell_failure())
-        log::warning("a {} request is answered with a failure: {}", name_of(request.kind),
-                     request.cause);
+        log::warning("{} is answered with a failure: {}", phrase_of(request.kind), request.cause);
     note_failure(std::move(request), RequestEnd::failed);
 }
 

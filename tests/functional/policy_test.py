@@ -41,7 +41,7 @@ class PolicyTest(Case):
                 self.assertNotEqual(self.ssh_add(*words).status, 0)
         self.assertEqual(self.sign("alice").status, 0)
         self.assertEqual(len(wire.comments(self.real.path)), 2)
-        self.assertIn("request of 'ssh-add' (pid", self.daemon.log)
+        self.assertIn("a request of another kind from 'ssh-add' (pid", self.daemon.log)
         self.assertIn("is refused: policy.read_only", self.daemon.log)
         self.assertEqual(self.daemon.control("failures")["failures"][0]["cause"], "it is refused by policy.read_only")
 

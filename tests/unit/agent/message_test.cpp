@@ -91,4 +91,6 @@ TEST_CASE("every kind of request has a name for the log") {
     CHECK(name_of(RequestKind::session_bind) == "session-bind");
     CHECK(name_of(RequestKind::query) == "query");
     CHECK(name_of(RequestKind::other) == "other");
+    CHECK(phrase_of(RequestKind::list) == "a list request");
+    CHECK(phrase_of(RequestKind::other) == "a request of another kind");
 }
