@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include <fmt/format.h>
+#include <poll.h>
 
 namespace livesock {
 namespace {
@@ -20,6 +21,10 @@ constexpr auto look_again_after = 5min;
 /// A process that executes another program has no environment for a moment: one scan that does not
 /// see it is not believed.
 constexpr int believed_absences = 2;
+
+/// How long sshd may take to its end after it has removed its socket's name.
+constexpr auto sshd_ends_within = 100ms;
+constexpr int poll_milliseconds = 2;
 
 /// From one state of a path to its last there are no more steps than this.
 constexpr int most_steps = 4;
@@ -113,11 +118,23 @@ void StandIns::apply(StandInMode mode) {
 void StandIns::withdraw() {
     const auto standing = standing_;
     for (const auto& [name, stand_in] : standing) {
-        if (stand_in.reason == StandInReason::hung && !files_.drop_dead_aside(stand_in.path))
+        if (stand_in.reason == StandInReason::hung && !is_over(stand_in.path))
             put_back(stand_in.path);
         else
             remove(stand_in.path);
     }
+}
+
+/// Whether nothing is left of the agent at `path`, which is set aside. Where sshd has removed the
+/// name it is about to end, and does not look there again: that is waited for, but not for long.
+bool StandIns::is_over(const ForwardedPath& path) {
+    const TimePoint deadline = Clock::now() + sshd_ends_within;
+    while (!files_.drop_dead_aside(path)) {
+        if (files_.is_standing(path) || Clock::now() >= deadline)
+            return false;
+        ::poll(nullptr, 0, poll_milliseconds);
+    }
+    return true;
 }
 
 void StandIns::retire() {

@@ -80,6 +80,7 @@ class StandIns {
     void count_absences();
     void on_agents_changed();
     bool has_lost_agent();
+    bool is_over(const ForwardedPath& path);
     void put_live_back();
     void finish_heals();
     HealOutcome look_at(const std::string& path);

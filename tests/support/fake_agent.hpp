@@ -18,6 +18,7 @@
 #include <system_error>
 #include <vector>
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -119,6 +120,13 @@ class FakeAgent {
     /// Accepts nobody any more, though it listens.
     void stop_accepting() { acceptable_.pause(); }
     void accept_again() { acceptable_.resume(); }
+    /// For a thread beside the loop, which does not run meanwhile: connections are refused from the
+    /// next one on that is made.
+    void end_when_dialled() const {
+        pollfd dialled{.fd = listener_.get(), .events = POLLIN, .revents = 0};
+        ::poll(&dialled, 1, 10'000);
+        ::shutdown(listener_.get(), SHUT_RDWR);
+    }
     /// Listens no more; the socket's name stays, as that of a process that was killed.
     void stop_listening() {
         acceptable_ = {};

@@ -7,6 +7,8 @@
 #include "tests/support/run_until.hpp"
 #include "tests/support/temp_dir.hpp"
 
+#include <thread>
+
 #include <doctest/doctest.h>
 
 using namespace livesock;
@@ -119,4 +121,28 @@ TEST_CASE("an agent that hangs is asked on at its socket's other name, and known
 TEST_CASE("a path of another shape is refused") {
     Stood stood;
     CHECK(stood.heal(stood.temp.entry("other")).result == Healed::refused);
+}
+
+TEST_CASE("at the end nothing is put back for an sshd that has begun to end") {
+    Stood stood;
+    fs::create_directory(stood.temp.entry("ssh-X"));
+    fs::permissions(stood.temp.entry("ssh-X"), fs::perms::owner_all);
+    FakeAgent agent(stood.loop, stood.path);
+    agent.is_silent = true;
+    stood.stand_ins.start();
+    REQUIRE(stood.pool.add(stood.path, Origin::forwarded));
+    const ProcessWithSocket user(stood.path);
+    REQUIRE(run_until(stood.loop, [&] { return stood.has_stand_in(); }));
+    // As sshd does it: the name, the directory (which is not empty), and its own end.
+    fs::remove(stood.path);
+    SUBCASE("which it does when it was seen to listen") {
+        std::thread sshd([&] { agent.end_when_dialled(); });
+        stood.stand_ins.withdraw();
+        sshd.join();
+        CHECK_FALSE(fs::exists(stood.temp.entry("ssh-X")));
+    }
+    SUBCASE("but for one that stays it is") {
+        stood.stand_ins.withdraw();
+        CHECK(fs::is_socket(stood.path));
+    }
 }
