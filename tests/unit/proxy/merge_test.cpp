@@ -41,7 +41,7 @@ struct Crowded : Proxied {
     static ProxySettings hasty() {
         ProxySettings settings = merging();
         settings.grace = 1ms;
-        settings.list_timeout = 30ms;
+        settings.list_timeout = 300ms;
         return settings;
     }
 };
