@@ -12,10 +12,11 @@ namespace livesock {
 
 /// What came of asking at a path for the identities.
 enum class SocketState {
-    unset,   ///< there is no path
-    gone,    ///< nobody listens there
-    silent,  ///< somebody listens, but does not answer
-    answers, ///< an agent
+    unset,     ///< there is no path
+    gone,      ///< nobody listens there
+    silent,    ///< somebody listens, but does not answer
+    strangers, ///< another user listens there: nothing is asked
+    answers,   ///< an agent
 };
 
 struct SocketFacts {

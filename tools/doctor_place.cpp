@@ -22,6 +22,8 @@ std::string state_text(SocketState state) {
         return "leads nowhere: nobody listens there";
     case SocketState::silent:
         return "leads to an agent that does not answer";
+    case SocketState::strangers:
+        return "leads to another user, who sees what is asked there";
     case SocketState::answers:
         return "leads to an agent that answers";
     }
@@ -29,8 +31,8 @@ std::string state_text(SocketState state) {
 }
 
 bool is_dead_end(const SocketFacts& socket) {
-    return !socket.is_ours &&
-           (socket.state == SocketState::gone || socket.state == SocketState::silent);
+    return !socket.is_ours && socket.state != SocketState::unset &&
+           socket.state != SocketState::answers;
 }
 
 std::string stable_socket(const DoctorFacts& facts) {

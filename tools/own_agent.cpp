@@ -58,7 +58,7 @@ bool is_own_agent(const std::string& path) {
     if (!connection)
         return false;
     const Result<Peer> peer = peer_of(connection.get());
-    if (!peer)
+    if (!peer || !is_trusted_uid(peer->uid))
         return false;
     std::error_code ignored;
     const std::string real = std::filesystem::canonical(path, ignored).string();

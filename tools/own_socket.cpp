@@ -2,6 +2,7 @@
 
 #include "preload/report.h"
 #include "supervisor/base/clock.hpp"
+#include "supervisor/base/peer.hpp"
 #include "supervisor/base/unix_socket.hpp"
 
 #include <algorithm>
@@ -100,6 +101,9 @@ SocketState ask_at(const std::string& path) {
     const UniqueFd socket = connect_past_shim(path);
     if (!socket)
         return errno == EAGAIN ? SocketState::silent : SocketState::gone;
+    const Result<Peer> peer = peer_of(socket.get());
+    if (!peer || !is_trusted_uid(peer->uid))
+        return SocketState::strangers;
     const TimePoint deadline = Clock::now() + patience;
     if (::send(socket.get(), question, sizeof question, MSG_NOSIGNAL) != sizeof question)
         return SocketState::gone;

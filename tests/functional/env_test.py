@@ -8,9 +8,10 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 
 from support import wire
-from support.case import main
+from support.case import main, root_only
 from support.cases import CommandCase
 from support.sandbox import LIVESOCK, SHIM
+from support.stranger import StrangersAgent
 from support.waiting import eventually
 
 
@@ -77,6 +78,19 @@ class EnvTest(CommandCase):
         told = self.check(0, "env", "-s", "--keep-own", SSH_AUTH_SOCK=dead, LD_PRELOAD=SHIM).out
         self.assertIn(f"SSH_AUTH_SOCK={self.agent_sock}", told.replace("'", ""))
         self.assertEqual(self.check(0, "env", "-s", "--keep-own", SSH_AUTH_SOCK=agent.path, LD_PRELOAD=SHIM).out, "")
+
+    @root_only
+    def test_a_strangers_socket_is_no_agent_of_the_users_own(self):
+        """Who made a vanished login's name anew sees what is asked there."""
+        self.started("alice")
+        self.sandbox.directory("open", mode=0o755)
+        path = os.path.join(self.sandbox.path, "open", "agent")
+        self.keep(StrangersAgent(path))
+        told = self.check(0, "env", "-s", "--keep-own", SSH_AUTH_SOCK=path).out
+        self.assertIn(f"SSH_AUTH_SOCK={self.agent_sock}", told.replace("'", ""))
+        self.assertIn("does not use it", self.check(0, "status", SSH_AUTH_SOCK=path).out)
+        shown = self.livesock("doctor", SSH_AUTH_SOCK=path).out
+        self.assertRegex(shown, r"BAD *this shell +SSH_AUTH_SOCK, .* leads to another\s+user")
 
     def test_in_a_real_login_the_variables_hold_and_the_next_login_takes_over(self):
         server = self.sshd()
