@@ -16,6 +16,7 @@
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,6 +29,20 @@ constexpr std::string_view shim_name = "liblivesock.so";
 std::optional<mode_t> mode_at(const std::string& path) {
     struct stat status {};
     return ::lstat(path.c_str(), &status) == 0 ? std::optional(status.st_mode) : std::nullopt;
+}
+
+std::optional<uid_t> owner_of(const std::string& path) {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) == 0 ? std::optional(status.st_uid) : std::nullopt;
+}
+
+/// The user's home, by passwd(5), where `home` is another user's; empty otherwise.
+std::string right_home(const std::string& home) {
+    const std::optional<uid_t> owner = owner_of(home);
+    const passwd* const user = ::getpwuid(::geteuid());
+    if (!owner || *owner == ::geteuid() || user == nullptr || home == user->pw_dir)
+        return {};
+    return user->pw_dir;
 }
 
 /// The pid that the supervisor of `directory` has noted; 0 if there is none.
@@ -100,6 +115,9 @@ std::string problem_of_named(const DirectoryInputs& inputs, const DirectoryState
     if (choices->empty() || choices->front() != directory.preferred)
         return fmt::format("{} is '{}': no socket fits into a path so long", directory_variable,
                            escaped(directory.preferred));
+    if (directory.exists && owner_of(directory.preferred) != ::geteuid())
+        return fmt::format("{} is '{}', which is another user's", directory_variable,
+                           escaped(directory.preferred));
     if (directory.exists ? is_others(directory.preferred) : !can_be_made(directory.preferred))
         return fmt::format("{} is '{}', which {}", directory_variable, escaped(directory.preferred),
                            directory.exists ? "holds something else" : "cannot be made");
@@ -118,6 +136,8 @@ void find_directory(DoctorFacts& facts) {
         if (!problem.empty())
             facts.directory.problem = problem;
     }
+    if (!client && inputs.livesock_dir.empty())
+        facts.directory.right_home = right_home(inputs.home);
     facts.host = inputs.nodename;
     facts.home = inputs.home;
     if (client) {

@@ -43,6 +43,7 @@ struct DirectoryState {
     std::string problem = {};         ///< why it cannot be used; empty if it can, or is not there
     bool is_mode_the_problem = false; ///< and nothing but that
     bool is_foreign = false;          ///< it is no place of this user's, but for LIVESOCK_DIR
+    std::string right_home = {};      ///< the user's home, where HOME is another's; else empty
     bool exists = false;
     bool has_agent_socket = false;
     bool is_socket_blocked = false; ///< something else has its name

@@ -71,6 +71,19 @@ std::string forget_variable(Shell shell, const char* name) {
     return {};
 }
 
+std::string set_variable(Shell shell, const char* name, const std::string& value) {
+    const std::string word = quoted_word(shell, value);
+    switch (shell) {
+    case Shell::posix:
+        return fmt::format("export {}={}", name, word);
+    case Shell::csh:
+        return fmt::format("setenv {} {}", name, word);
+    case Shell::fish:
+        return fmt::format("set -gx {} {}", name, word);
+    }
+    return {};
+}
+
 /// What has the configuration be one that is taken; empty if it is.
 std::string config_cure(const DoctorFacts& facts) {
     const ConfigFacts& config = facts.config;
@@ -114,6 +127,9 @@ Findings check_directory(const DoctorFacts& facts) {
     const DirectoryState& directory = facts.directory;
     if (directory.is_foreign)
         return {bad(printable(directory.problem), forget_variable(facts.shell, "LIVESOCK_DIR"))};
+    if (!directory.problem.empty() && !directory.right_home.empty())
+        return {bad(fmt::format("{}: HOME is another user's", printable(directory.problem)),
+                    set_variable(facts.shell, "HOME", directory.right_home))};
     if (!directory.problem.empty() && directory.is_mode_the_problem)
         return {bad(escaped(directory.problem),
                     fmt::format("chmod 700 {}", quoted_word(Shell::posix, directory.path)))};

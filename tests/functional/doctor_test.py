@@ -10,9 +10,10 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 
-from support.case import main
+from support.case import main, root_only
 from support.doctor import DoctorCase
 from support.sandbox import HELPERS, SHIM
+from support.stranger import give_away
 from support.waiting import eventually, Stopwatch
 
 GONE = "/tmp/ssh-XXXXgone/agent.4242"
@@ -133,6 +134,20 @@ class PlaceTest(DoctorCase):
             with self.subTest(named=named):
                 self.assertIn(words, self.check_cured("directory", words, LIVESOCK_DIR=named)["text"])
         self.assertEqual(os.listdir(other), ["mine"])
+
+    @root_only
+    def test_a_directory_of_another_user(self):
+        """As root has it who takes over somebody's variables."""
+        home = self.sandbox.directory("ann")
+        directory = self.sandbox.directory("ann", ".local", "state", "livesock", os.uname().nodename)
+        os.chmod(directory, 0o700)
+        for path in (home, directory):
+            give_away(path)
+        self.check_cured("directory", "another user's", LIVESOCK_DIR=directory)
+        self.check_cured("directory", "HOME is another user's", LIVESOCK_DIR=None, HOME=home)
+        self.assertTrue(os.path.isdir(directory))
+        self.check_cured("supervisor", "see the directory", LIVESOCK_DIR=directory)
+        self.check(0, "stop", LIVESOCK_DIR=None)
 
     def test_an_agent_of_the_users_own_that_livesock_does_not_know(self):
         self.configure(self.only_agents())

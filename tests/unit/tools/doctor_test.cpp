@@ -188,6 +188,18 @@ TEST_CASE("a directory that is not private is made so, or moved away") {
     CHECK(the_fault(check_directory(facts)).remedy == "mv '/home/zoe/a b' '/home/zoe/a b'.old");
 }
 
+TEST_CASE("a directory of another user's is left alone, and what led there is put right") {
+    DoctorFacts facts = healthy();
+    facts.directory.path = "/home/ann/.local/state/livesock/h";
+    facts.directory.problem = "it belongs to uid 7, not to you";
+    facts.directory.right_home = "/home/zoe";
+    CHECK(the_fault(check_directory(facts)).remedy == "export HOME=/home/zoe");
+    facts.shell = Shell::fish;
+    CHECK(the_fault(check_directory(facts)).remedy == "set -gx HOME /home/zoe");
+    facts.shell = Shell::csh;
+    CHECK(the_fault(check_directory(facts)).remedy == "setenv HOME /home/zoe");
+}
+
 TEST_CASE("a directory that lost its agent.sock gets another by a restart") {
     DoctorFacts facts = healthy();
     facts.directory.has_agent_socket = false;
