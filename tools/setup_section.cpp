@@ -1,7 +1,6 @@
 #include "tools/setup_section.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -16,39 +15,6 @@ constexpr std::string_view file_note = "new file";
 constexpr std::string_view directories_note = ", new directories: ";
 /// More than this are not made, and no marker is believed that says so.
 constexpr std::size_t most_directories = 9;
-
-/// A line of a text, from `begin` to behind its line end.
-struct Line {
-    std::size_t begin = 0;
-    std::size_t end = 0;
-    std::string_view text; ///< without the line end
-};
-
-std::vector<Line> lines_of(std::string_view text) {
-    std::vector<Line> lines;
-    for (std::size_t begin = 0; begin < text.size();) {
-        const std::size_t newline = text.find('\n', begin);
-        const std::size_t end = newline == std::string_view::npos ? text.size() : newline + 1;
-        std::string_view line = text.substr(begin, end - begin);
-        if (line.ends_with('\n'))
-            line.remove_suffix(1);
-        if (line.ends_with('\r'))
-            line.remove_suffix(1);
-        lines.push_back({begin, end, line});
-        begin = end;
-    }
-    return lines;
-}
-
-std::string_view without_indent(std::string_view line) {
-    const std::size_t start = line.find_first_not_of(" \t");
-    return start == std::string_view::npos ? std::string_view{} : line.substr(start);
-}
-
-bool is_code(std::string_view line) {
-    const std::string_view bare = without_indent(line);
-    return !bare.empty() && bare.front() != '#';
-}
 
 /// Where the section of a text is: the indices of its marker lines.
 struct Found {
@@ -136,68 +102,6 @@ std::string_view line_end_of(std::string_view text) {
     return crlf ? "\r\n" : "\n";
 }
 
-bool ends_in_backslash(std::string_view line) {
-    const std::size_t other = line.find_last_not_of('\\');
-    const std::size_t count = line.size() - (other == std::string_view::npos ? 0 : other + 1);
-    return count % 2 == 1;
-}
-
-/// Whether the command of this line goes on in the next one.
-bool goes_on(std::string_view line) {
-    constexpr std::array<std::string_view, 8> openers = {"&&", "||", "|", "then",
-                                                         "do", "{",  "(", "else"};
-    return ends_in_backslash(line) ||
-           std::any_of(openers.begin(), openers.end(),
-                       [line](std::string_view word) { return line.ends_with(word); });
-}
-
-/// Whether the line has an `exec` that names a program, and is no mere redirection.
-bool becomes_another(std::string_view line) {
-    constexpr std::string_view word = "exec ";
-    if (!is_code(line))
-        return false;
-    for (std::size_t at = line.find(word); at != std::string_view::npos;
-         at = line.find(word, at + 1)) {
-        const bool is_word =
-            at == 0 || std::string_view(" \t;&|(").find(line[at - 1]) != std::string_view::npos;
-        const std::string_view next = without_indent(line.substr(at + word.size()));
-        const bool names = !next.empty() && std::string_view("<>&0123456789#").find(next.front()) ==
-                                                std::string_view::npos;
-        if (is_word && names)
-            return true;
-    }
-    return false;
-}
-
-bool runs_plugin_manager(std::string_view line) {
-    return without_indent(line).starts_with("run") &&
-           line.find("tpm/tpm") != std::string_view::npos;
-}
-
-/// The index of the line that the section has to stand before; lines.size() for the end.
-std::size_t line_after(const std::vector<Line>& lines, Placement placement) {
-    std::size_t at = lines.size();
-    if (placement == Placement::before_plugins) {
-        const auto found = std::find_if(lines.begin(), lines.end(), [](const Line& line) {
-            return runs_plugin_manager(line.text);
-        });
-        at = static_cast<std::size_t>(found - lines.begin());
-    } else if (placement == Placement::before_exec) {
-        const auto last = std::find_if(lines.rbegin(), lines.rend(),
-                                       [](const Line& line) { return is_code(line.text); });
-        const bool leaves = last != lines.rend() && without_indent(last->text) == last->text &&
-                            becomes_another(last->text);
-        if (leaves)
-            at = static_cast<std::size_t>(lines.rend() - last) - 1;
-    }
-    if (at == lines.size())
-        return at;
-    // The comment above a line belongs to it.
-    while (at > 0 && lines[at - 1].text.starts_with('#'))
-        --at;
-    return at > 0 && goes_on(lines[at - 1].text) ? lines.size() : at;
-}
-
 } // namespace
 
 bool has_section(std::string_view text) {
@@ -237,7 +141,7 @@ Result<std::string> with_section(std::string_view text, const Section& section,
     }
     if (!lines.empty() && ends_in_backslash(lines.back().text))
         return Error{"its last line ends in a backslash, within a command"};
-    const std::size_t at = line_after(lines, section.placement);
+    const std::size_t at = line_for(lines, section.placement);
     const std::size_t offset = at < lines.size() ? lines[at].begin : text.size();
     const std::string_view line_end = line_end_of(text);
     const bool adds_newline = offset > 0 && text[offset - 1] != '\n';

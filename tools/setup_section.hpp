@@ -3,6 +3,7 @@
 #pragma once
 
 #include "supervisor/base/result.hpp"
+#include "tools/setup_placement.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -11,13 +12,6 @@
 #include <vector>
 
 namespace livesock {
-
-/// Where in a file a section has to stand.
-enum class Placement {
-    end,
-    before_exec,    ///< at the end, but before a last line that becomes another program
-    before_plugins, ///< at the end, but before tmux's plugin manager, which has to be last
-};
 
 /// What is written between the markers. '#' begins a comment in all these files.
 struct Section {
