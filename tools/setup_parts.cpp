@@ -149,7 +149,7 @@ PlannedFile ssh_rc_file(const Surroundings& around) {
     const std::string program = program_word(around, Shell::posix);
     return {
         around.home + "/.ssh/rc",
-        {Placement::end,
+        {Placement::before_exec,
          {std::string(explanation),
           fmt::format("if command -v {0} >/dev/null 2>&1; then {0} env -s </dev/null "
                       ">/dev/null 2>&1; fi",
@@ -157,7 +157,8 @@ PlannedFile ssh_rc_file(const Surroundings& around) {
          {"if read proto cookie && [ -n \"$DISPLAY\" ]; then",
           "    if [ \"$(echo \"$DISPLAY\" | cut -c1-10)\" = 'localhost:' ]; then",
           "        echo \"add unix:$(echo \"$DISPLAY\" | cut -c11-) $proto $cookie\"", "    else",
-          "        echo \"add $DISPLAY $proto $cookie\"", "    fi | xauth -q -", "fi"}}};
+          "        echo \"add $DISPLAY $proto $cookie\"", "    fi | xauth -q -", "fi"}},
+        true};
 }
 
 /// The part that a login shell at the path `shell` reads its files of; nothing if it is not known.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -10,7 +11,9 @@ namespace livesock {
 /// Where in a file a section has to stand.
 enum class Placement {
     end,
-    before_exec,    ///< at the end, but before a last line that becomes another program
+    /// At the end, but before the last statements if they may end the script or become another
+    /// program: each a line, one of several that are joined, or an `if` or a `case` of sh or csh.
+    before_exec,
     before_plugins, ///< at the end, but before tmux's plugin manager, which has to be last
 };
 
@@ -33,6 +36,6 @@ struct Line {
 [[nodiscard]] bool becomes_another(std::string_view line);
 
 /// The index of the line that a section has to stand before; lines.size() for the end.
-[[nodiscard]] std::size_t line_for(const std::vector<Line>& lines, Placement placement);
+[[nodiscard]] std::size_t line_for(std::span<const Line> lines, Placement placement);
 
 } // namespace livesock

@@ -48,7 +48,9 @@ void plan_file(Plan& plan, const PlannedFile& planned) {
     if (!wanted)
         return obstacle(wanted.error().message);
     if (file->text && *wanted == text) {
-        plan.remarks.push_back(about(planned.path, "is set up"));
+        const std::string remark = remark_on(planned, text);
+        plan.remarks.push_back(
+            about(planned.path, remark.empty() ? "is set up" : "is set up, but " + remark));
         return;
     }
     if (const Result<void> usable = check_replaceable(*file); !usable)

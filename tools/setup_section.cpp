@@ -135,8 +135,12 @@ Result<std::string> with_section(std::string_view text, const Section& section,
         return found.error();
     if (const std::optional<Found>& old = *found) {
         const Line& first = lines[old->first];
+        const std::string_view said = notes_of(first.text);
+        const Result<Removed> bare = without_section(text);
+        if (line_for(lines_of(bare->text), section.placement) < old->first)
+            return with_section(bare->text, section, new_file_of(said));
         std::string out(text.substr(0, first.begin));
-        out += rendered(section, notes_of(first.text), line_end_of(text.substr(first.begin)));
+        out += rendered(section, said, line_end_of(text.substr(first.begin)));
         return out += text.substr(lines[old->last].end);
     }
     if (!lines.empty() && ends_in_backslash(lines.back().text))

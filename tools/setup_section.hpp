@@ -37,9 +37,10 @@ struct Removed {
 /// Whether `text` calls `livesock env` outside a section: somebody has set it up by hand.
 [[nodiscard]] bool is_set_up_by_hand(std::string_view text);
 
-/// `text` with `section`, in place of the one that it has. Line ends are those of `text`. What is
-/// needed to undo it stands in the first marker. Error: `text` is none in which a section could
-/// stand (bytes that are no text, markers without their counterpart, an end within a command).
+/// `text` with `section`, in place of the one that it has, unless that stands behind what it has to
+/// stand before. Line ends are those of `text`. What is needed to undo it stands in the first
+/// marker. Error: `text` is none in which a section could stand (bytes that are no text, markers
+/// without their counterpart, an end within a command).
 [[nodiscard]] Result<std::string> with_section(std::string_view text, const Section& section,
                                                std::optional<NewFile> made = {});
 

@@ -8,6 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 
+from support import wire
 from support.case import main
 from support.cases import CommandCase
 from support.dotfiles import BASHRC, HOMES, PROFILE, READ_ONLY, TPM, furnish, snapshot
@@ -346,6 +347,50 @@ class ShellTest(SetupCase):
 
     def test_a_csh_does(self):
         self.check_login("csh", {".login": b"setenv A 1"})
+
+    LEAVING = {
+        "bash": (".bash_profile", ("exec {}", "[ -n 1 ] && exec {}", "if true; then exec {}; fi\n",
+                                   "if true\nthen\n  exec {}\nfi", "case $- in\n  *) exec {} ;;\nesac\n")),
+        "zsh": (".zprofile", ("exec {}", "[[ -n 1 ]] && exec {}\n", "true &&\n  exec {}\n")),
+        "csh": (".login", ("exec {}", "if ( 1 ) exec {}\n", "if ( 1 ) then\n  exec {}\nendif\n")),
+        "fish": (".config/fish/config.fish", ("exec {}\n", "if true\n  exec {}\nend\n")),
+    }
+
+    def test_it_is_reached_where_a_file_ends_in_another_program(self):
+        for part, (name, endings) in self.LEAVING.items():
+            if not shutil.which(self.LOGINS[part][0]):
+                continue
+            for ending in endings:
+                with self.subTest(part=part, ending=ending):
+                    shutil.rmtree(self.sandbox.home)
+                    self.sandbox.directory("home")
+                    self.furnish({name: ending.format("sh -c 'echo $SSH_AUTH_SOCK'").encode()})
+                    self.assertNotIn("may become another program", self.setup("--yes", part).out)
+                    self.assertEqual(self.login(part, SSH_AUTH_SOCK=""), self.agent_sock)
+
+    def test_it_is_reached_before_the_program_that_ssh_rc_becomes(self):
+        self.furnish({".ssh/rc": b"#!/bin/sh\nexec true\n"})
+        self.setup("--yes", "--ssh-rc")
+        self.assertEqual(self.run_program("sh", self.path(".ssh/rc"), SSH_AUTH_SOCK="").text, "")
+        self.assertTrue(wire.accepts(self.agent_sock))
+
+    def test_a_section_behind_what_becomes_another_program_is_brought_before_it(self):
+        before = self.furnish({".profile": b"export A=1\n"})
+        self.setup("--yes", "bash")
+        path = pathlib.Path(self.path(".profile"))
+        path.write_bytes(path.read_bytes().replace(b"A=1\n", b"A=1\nexec zsh\n"))
+        self.assertIn("otherwise than it would be now", self.setup("--check", "bash", status=1).out)
+        self.setup("--yes", "bash")
+        self.assertTrue(self.content(".profile").endswith(b"\nexec zsh\n"))
+        self.setup("--check", "bash")
+        path.write_bytes(path.read_bytes().replace(b"exec zsh\n", b""))
+        self.setup("--undo", "--yes")
+        self.assertEqual(self.snapshot(), before)
+
+    def test_a_line_that_may_become_another_program_further_up_is_told(self):
+        self.furnish({".profile": b"[ -n \"$GO\" ] && exec zsh\nexport A=1\n"})
+        for words, status in ((("bash",), 1), (("--yes", "bash"), 0), (("--check", "bash"), 0)):
+            self.assertIn("line 1 may become another program", self.setup(*words, status=status).out, words)
 
     def test_with_crlf_it_works_as_well(self):
         files, _ = HOMES["with_crlf"]

@@ -92,6 +92,13 @@ HOMES = {
                                        ".config/zsh/.zshrc": b"setopt autocd\n"}, "zsh"),
     "that_leaves_for_another_shell": ({".bash_profile": b"export A=1\n# the better one\n[ -n \"$GO\" ] && exec zsh -l\n",
                                        ".screenrc": b"# mine\n"}, "bash"),
+    "that_leaves_in_blocks": ({".bash_profile": b"export A=1\nif [ -n \"$GO\" ]; then\n  # go\n  exec zsh -l\nfi",
+                               ".zprofile": b"[[ -n $GO ]] &&\n  exec fish\n\n",
+                               ".login": b"setenv A 1\nif ( $?GO ) then\n  exec zsh\nendif\n",
+                               ".config/fish/config.fish": b"test -n \"$GO\" && exec zsh\n",
+                               ".ssh/rc": b"#!/bin/sh\n# cookies\nexec /usr/local/bin/cookies\n"}, "bash"),
+    "that_leaves_in_its_last_words": ({".profile": b"export A=1\r\n[ -n \"$GO\" ] && exec zsh\r\n",
+                                       ".login": b"if ( $?GO ) exec zsh", ".ssh/rc": b"exec true"}, "tcsh"),
 }
 
 

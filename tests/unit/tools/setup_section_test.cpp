@@ -150,18 +150,28 @@ TEST_CASE("what is no text, or ends within a command, is an error") {
     CHECK(error_of("echo \\\\\n").empty());
 }
 
-TEST_CASE("a section stands before a last line that becomes another program") {
+TEST_CASE("a section stands before what becomes another program, and is brought there") {
     const Section shell{Placement::before_exec, section.lines};
-    CHECK(with("a\nexec zsh -l\n", shell) == std::string("a\n") + written + "exec zsh -l\n");
-    CHECK(with("a\n# go\n[ -t 1 ] && exec tmux\n\n", shell) ==
-          std::string("a\n") + written + "# go\n[ -t 1 ] && exec tmux\n\n");
-    SUBCASE("not before a redirection, a comment, or a line within something") {
-        for (const char* text :
-             {"exec 2>/dev/null\n", "exec >log\n", "# exec zsh\n", "if a; then\n  exec b\nfi\n",
-              "a &&\nexec b\n", "exec zsh\na\n", "myexec zsh\n"}) {
+    const std::string right = std::string("a\n") + written + "# go\n[ -t 1 ] && exec tmux\n\n";
+    CHECK(with("a\n# go\n[ -t 1 ] && exec tmux\n\n", shell) == right);
+    CHECK(with("a\n# go\n[ -t 1 ] && exec tmux\n\n" + std::string(written), shell) == right);
+    SUBCASE("and leaves no newline behind that was added for it") {
+        const std::string changed = with(with("exec zsh"), shell);
+        CHECK(changed == std::string(written) + "exec zsh");
+        CHECK(without(changed) == "exec zsh");
+    }
+    SUBCASE("but stays where it stands further up, or where nothing is certain") {
+        for (const std::string& text :
+             {written + std::string("a\nexec zsh\n"), "exec zsh\n" + std::string(written) + "a\n",
+              "a() {\n  exec b\n}\n" + std::string(written)}) {
             CAPTURE(text);
-            CHECK(with(text, shell) == text + std::string(written));
+            CHECK(with(text, shell) == text);
         }
+    }
+    SUBCASE("and what only a new file needs goes with it") {
+        const Section longer{Placement::before_exec, {"a"}, {"b"}};
+        const std::string made = *with_section("", longer, NewFile{1});
+        CHECK(with("exec zsh\n" + made, longer) == made + "exec zsh\n");
     }
 }
 
