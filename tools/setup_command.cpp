@@ -140,8 +140,18 @@ bool is_agreed(std::size_t count) {
     return first == 'y' || first == 'Y';
 }
 
-Result<void> carry_out(const Change& change) {
-    return change.text ? replace(change.file, *change.text, change.is_first) : remove(change.file);
+Result<void> carry_out(const View& view, const Change& change) {
+    if (!change.text)
+        return remove(change.file);
+    if (change.is_first && change.file.text) {
+        const Result<std::string> older = set_older_backup_aside(change.file);
+        if (!older)
+            return older.error();
+        if (!older->empty())
+            say(fmt::format("{}: what an earlier setup has kept is in {} now\n",
+                            shown_path(view, change.file.path), shown_path(view, *older)));
+    }
+    return replace(change.file, *change.text, change.is_first);
 }
 
 /// What remains after an undo: nothing, or a backup that says something else.
@@ -156,7 +166,7 @@ void tidy_up(const View& view, const Change& change) {
 bool carry_out(const View& view, const Plan& plan, bool undo) {
     bool done = true;
     for (const Change& change : plan.changes) {
-        if (const Result<void> result = carry_out(change); !result) {
+        if (const Result<void> result = carry_out(view, change); !result) {
             complain(
                 Error{fmt::format("{}: {}", escaped(change.file.path), result.error().message)},
                 exit_no);

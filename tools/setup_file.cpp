@@ -53,6 +53,11 @@ Result<void> write_all(int fd, std::string_view text, const std::string& path) {
     return {};
 }
 
+bool is_there(const std::string& path) {
+    struct stat status {};
+    return ::lstat(path.c_str(), &status) == 0;
+}
+
 /// The parents of `path` that are missing, the uppermost one last.
 std::vector<std::string> missing_parents(const std::string& path) {
     std::vector<std::string> missing;
@@ -189,6 +194,19 @@ Result<void> check_replaceable(const SetupFile& file) {
 
 std::string backup_of(const SetupFile& file) {
     return file.path + ".livesock-backup";
+}
+
+Result<std::string> set_older_backup_aside(const SetupFile& file) {
+    const std::string backup = backup_of(file);
+    const Result<SetupFile> older = read_setup_file(backup);
+    if (older && (!older->text || older->text == file.text))
+        return std::string();
+    std::string aside;
+    for (int number = 1; aside.empty() || is_there(aside); ++number)
+        aside = fmt::format("{}.{}", backup, number);
+    if (::rename(backup.c_str(), aside.c_str()) != 0)
+        return system_error(fmt::format("cannot rename '{}'", escaped(backup)), errno);
+    return aside;
 }
 
 Result<void> replace(const SetupFile& file, const std::string& text, bool with_backup) {

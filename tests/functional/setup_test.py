@@ -128,6 +128,25 @@ class UndoTest(SetupCase):
         self.assertEqual(self.content(".profile.livesock-backup"), PROFILE)
         self.assertEqual(os.stat(self.path(".profile.livesock-backup")).st_mode & 0o777, 0o600)
 
+    def test_an_older_backup_is_kept_under_another_name_and_this_is_said(self):
+        self.furnish({".profile": b"export A=1\n"})
+        for number in (1, 2):
+            self.setup("--yes", "bash")
+            with open(self.path(".profile"), "ab") as file:
+                file.write(b"export B=%d\n" % number)
+            self.setup("--undo", "--yes")
+        done = self.setup("--yes", "bash")
+        self.assertIn("what an earlier setup has kept is in ~/.profile.livesock-backup.2 now\n", done.out)
+        self.setup("--undo", "--yes")
+        self.assertEqual({name: self.content(name) for name in self.snapshot()}, {
+            ".profile": b"export A=1\nexport B=1\nexport B=2\n", ".profile.livesock-backup.1": b"export A=1\n",
+            ".profile.livesock-backup.2": b"export A=1\nexport B=1\n"})
+
+    def test_a_backup_that_says_the_same_is_the_same(self):
+        before = self.furnish({".profile": PROFILE, ".profile.livesock-backup": PROFILE})
+        self.assertNotIn("earlier", self.setup("--yes", "bash").out)
+        self.assertEqual(set(self.snapshot()), set(before))
+
     def test_an_older_section_is_brought_up_to_date_and_undone(self):
         before = self.furnish({".profile": PROFILE})
         self.setup("--yes", "bash")
