@@ -204,8 +204,9 @@ int wait_and_tell(ControlClient& client, std::optional<Duration> limit) {
 int wait_command(const std::optional<std::string>& limit) {
     const auto parsed = limit ? parse_limit(*limit) : std::nullopt;
     if (limit && !parsed)
-        return complain(Error{fmt::format("'{}' is no duration: write for example 30s, 500ms or 5m",
-                                          escaped(*limit))},
+        return complain(Error{fmt::format("'{}' is no duration up to {}h: write for example 30s, "
+                                          "500ms or 5m",
+                                          escaped(*limit), longest_duration.count())},
                         exit_unusable);
     Result<ControlClient> client = find_supervisor();
     if (!client)

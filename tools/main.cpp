@@ -28,6 +28,8 @@ namespace {
 constexpr const char* no_agent_named =
     "name the agent: 'livesock use AGENT', or 'livesock use auto'";
 
+constexpr const char* version = "livesock " LIVESOCK_VERSION;
+
 /// What the options are parsed into.
 struct Options {
     bool json = false;
@@ -69,7 +71,7 @@ class CommandLine {
         : words_(std::move(words)) {
         app_.name("livesock");
         app_.set_help_flag("-h,--help", "Show this help");
-        app_.set_version_flag("--version", "livesock " LIVESOCK_VERSION, "Show the version");
+        app_.set_version_flag("--version", version, "Show the version");
         // For the help only: take_output_words() has taken these away.
         app_.add_option("--color", options_.colour,
                         "Have colours: auto, always, never (--color=WHEN)")
@@ -84,6 +86,11 @@ class CommandLine {
         add_agent_commands();
         add_signing_commands();
         add_setup_command();
+        // For those who are used to it; the help has the option.
+        add("version", "Show the version", [] {
+            fmt::print("{}\n", version);
+            return exit_done;
+        }).group("");
         app_.require_subcommand(0, 1);
         app_.footer("Exit status: 0 done; 1 no (no live agent); 2 no supervisor, or wrong words.\n"
                     "'livesock COMMAND --help' says more, livesock(1) says all.");
@@ -109,7 +116,7 @@ class CommandLine {
     int setup_words() const;
 
     std::optional<std::string> choose_output_by_words();
-    void translate_habits();
+    void translate_help();
     std::optional<std::string> verb() const;
     std::string in_our_words(const CLI::ParseError& error) const;
     std::optional<std::string> unknown_command() const;
@@ -171,6 +178,7 @@ void CommandLine::add_agent_commands() {
         ->type_name("");
     reg.add_option("--pid", options_.pid, "Take the SSH_AUTH_SOCK of process N")
         ->check(CLI::Range(1, std::numeric_limits<pid_t>::max()).description(""))
+        ->take_last()
         ->type_name("N");
     add("use", "Pin an agent, or choose by itself again",
         [this] {
@@ -188,6 +196,7 @@ void CommandLine::add_agent_commands() {
     add("wait", "Wait until an agent is live", [this] { return wait_command(options_.timeout); })
         .add_option("--timeout", options_.timeout,
                     "Give up after this long: 500ms, 30s, 5m; a bare number means seconds")
+        ->take_last()
         ->type_name("T");
 }
 
@@ -202,10 +211,13 @@ void CommandLine::add_signing_commands() {
     token->add_flag("--revoke", options_.revoke, "Make the token of that name invalid");
     token->add_flag("--list", options_.list, "List the names of the tokens");
     token->add_option("--listener", options_.listener, "Name or address of a signing listener")
+        ->check(fault_of)
+        ->take_last()
         ->type_name("L");
     CLI::App* const expose =
         signing.add_subcommand("expose", "Print what a container needs to sign here");
     expose->add_option("NAME", options_.name, "Name or address of the signing listener")
+        ->check(fault_of)
         ->type_name("");
     expose->add_flag("--devcontainer", options_.devcontainer, "Print it as devcontainer.json");
     // The first that was parsed acts: these before the command that they belong to.
@@ -281,12 +293,13 @@ std::string CommandLine::in_our_words(const CLI::ParseError& error) const {
     const std::string text = error.what();
     const std::string option = text.substr(0, text.find(':'));
     if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) // no other command has one
-        return no_agent_named;
+        return extra_word(*app_.get_subcommand("use")).value_or(no_agent_named);
     if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr)
         return fmt::format("{} needs a value: see 'livesock {} --help'", escaped(option),
                            verb().value_or("COMMAND"));
-    if (option == "PATH")
-        return fmt::format("the PATH is empty: see 'livesock {} --help'",
+    if (text.ends_with(": is empty"))
+        return fmt::format("{}{} is empty: see 'livesock {} --help'",
+                           option.starts_with('-') ? "" : "the ", option,
                            verb().value_or("COMMAND"));
     if (option == "--pid")
         return "--pid takes the number of a process";
@@ -306,7 +319,8 @@ std::optional<std::string> CommandLine::unknown_command() const {
 }
 
 std::optional<std::string> CommandLine::extra_word(const CLI::App& app) const {
-    const std::vector<std::string> extras = app.remaining();
+    std::vector<std::string> extras = app.remaining();
+    std::erase(extras, "--"); // the library counts it among them
     if (extras.empty())
         return std::nullopt;
     std::string help = app.get_name() + " --help";
@@ -337,23 +351,18 @@ std::optional<std::string> CommandLine::choose_output_by_words() {
     return std::nullopt;
 }
 
-/// What other tools have as commands: `help [COMMAND]` and `version`.
-void CommandLine::translate_habits() {
-    const auto word = std::find(words_.own.begin(), words_.own.end(), verb().value_or(""));
-    if (word == words_.own.end())
+/// What other tools have as a command: `help [COMMAND]`.
+void CommandLine::translate_help() {
+    if (verb() != "help")
         return;
-    if (*word == "help") {
-        words_.own.erase(word);
-        words_.own.emplace_back("--help");
-    } else if (*word == "version") {
-        *word = "--version";
-    }
+    std::erase(words_.own, "help");
+    words_.own.emplace_back("--help");
 }
 
 int CommandLine::execute() {
     if (const auto message = choose_output_by_words())
         return wrong(*message);
-    translate_habits();
+    translate_help();
     if (const auto message = unknown_command())
         return wrong(*message);
     try {

@@ -14,6 +14,18 @@ bool is_option(const std::string& word) {
     return word.size() > 1 && word.starts_with('-');
 }
 
+/// Takes a -q out of `word`, whether it stands alone or with other flags, as in -yq. What is left
+/// of the word may be empty.
+bool take_quiet(std::string& word) {
+    constexpr const char* flags = "cfhqsy"; // all of one letter, of any command
+    const bool is_flags = is_option(word) && word.find_first_not_of(flags, 1) == std::string::npos;
+    if (word != "--quiet" && (!is_flags || std::erase(word, 'q') == 0))
+        return false;
+    if (!is_flags || word == "-")
+        word.clear();
+    return true;
+}
+
 } // namespace
 
 Words part_words(std::span<const std::string> words) {
@@ -32,17 +44,18 @@ OutputWords take_output_words(std::vector<std::string>& own) {
     constexpr std::string_view colour_value = "--color=";
     OutputWords taken;
     const auto end = std::find(own.begin(), own.end(), "--");
-    const auto left = std::remove_if(own.begin(), end, [&](const std::string& word) {
-        const bool is_quiet = word == "-q" || word == "--quiet";
-        const bool has_value = word.starts_with(colour_value);
+    std::vector<std::string> left;
+    for (auto word = own.begin(); word != end; ++word) {
+        const bool is_quiet = take_quiet(*word);
         taken.is_quiet |= is_quiet;
-        if (word == colour_option)
+        if (*word == colour_option)
             taken.colour = "always";
-        else if (has_value)
-            taken.colour = word.substr(colour_value.size());
-        return is_quiet || has_value || word == colour_option;
-    });
-    own.erase(left, end);
+        else if (word->starts_with(colour_value))
+            taken.colour = word->substr(colour_value.size());
+        else if (!is_quiet || !word->empty())
+            left.push_back(*word);
+    }
+    own.erase(std::move(left.begin(), left.end(), own.begin()), end);
     return taken;
 }
 

@@ -25,7 +25,7 @@ struct OutputWords {
     bool is_quiet = false;             ///< -q, --quiet
 };
 
-/// Takes those out of `own`, up to a "--".
+/// Takes those out of `own`, up to a "--"; a -q also out of several flags in one word.
 [[nodiscard]] OutputWords take_output_words(std::vector<std::string>& own);
 
 /// "unknown command 'staus': did you mean 'status'?", or where to look if nothing in `known` is

@@ -196,6 +196,7 @@ class StatusTest(CommandCase):
         self.assertTrue(0.3 <= watch.seconds < 2, watch.seconds)
         for wrong in ("soon", "", "5 s"):
             self.assertIn(f"'{wrong}' is no duration", self.check(2, "wait", "--timeout", wrong).err)
+        self.assertIn("'9000h' is no duration up to 8760h", self.check(2, "wait", "--timeout", "9000h").err)
         self.assertEqual(self.check(1, "wait", "--timeout", "0").err, "livesock: no agent is live\n")
 
 
@@ -248,6 +249,17 @@ class ChoiceTest(CommandCase):
             self.assertRegex(self.check(0, "status").out.lower(), "pinned")
             self.check(0, "use", "auto")
             self.assertEqual(self.ask("status")["live"], two.path)
+
+    def test_a_name_that_looks_like_an_option_follows_two_dashes(self):
+        agent = self.agent("alice", path=self.in_agents("one"))
+        self.configure(self.only_agents() + f'[labels]\n"{agent.path}" = "--json"\n')
+        self.check(0, "start")
+        self.check(0, "wait", "--timeout", "5s")
+        self.check(0, "use", "--", "--json")
+        self.assertRegex(self.check(0, "status").out.lower(), "pinned")
+        self.check(0, "register", "--", agent.path)
+        self.assertIn("'-q'", self.check(1, "use", "--", "-q").err)
+        self.assertIn("unknown argument 'b'", self.check(2, "use", "a", "--", "b").err)
 
     def test_use_of_what_is_not_there_is_status_1(self):
         self.started("alice")
@@ -321,7 +333,13 @@ class WordsTest(CommandCase):
         self.assertEqual(self.check(0, "version").out, self.check(0, "--version").out)
         self.assertEqual(self.check(0, "help").out, self.check(0, "--help").out)
         self.assertEqual(self.check(0, "help", "wait").out, self.check(0, "wait", "--help").out)
+        self.assertEqual(self.check(0, "help", "help").out, self.check(0, "--help").out)
         self.check(2, "help", "nothing")
+
+    def test_of_an_option_that_is_given_twice_the_last_counts(self):
+        self.check(0, "start")
+        self.assertIn("no agent is live\n", self.check(1, "wait", "--timeout", "1h", "--timeout", "0").err)
+        self.assertIn("no process 4194303", self.check(1, "register", "--pid", "1", "--pid", "4194303").err)
 
     def test_wrong_words_are_status_2_on_stderr(self):
         for words in ([], ["--nonsense"], ["status", "--nonsense"], ["status", "stray"], ["start", "stray"],
@@ -338,6 +356,12 @@ class WordsTest(CommandCase):
                             (("register", ""), "the PATH is empty: see 'livesock register --help'"),
                             (("heal", "/x", ""), "the PATH is empty: see 'livesock heal --help'"),
                             (("use", ""), "name the agent: 'livesock use AGENT', or 'livesock use auto'"),
+                            (("use", "-x"), "unknown option '-x': see 'livesock use --help'"),
+                            (("use", "--"), "name the agent: 'livesock use AGENT', or 'livesock use auto'"),
+                            (("version", "extra"), "unknown argument 'extra': see 'livesock version --help'"),
+                            (("signing", "token", "x", "--listener", ""),
+                             "--listener is empty: see 'livesock signing --help'"),
+                            (("signing", "expose", ""), "the NAME is empty: see 'livesock signing --help'"),
                             (("ls",), "unknown command 'ls': see 'livesock --help'"),
                             (("register", "--pid", "x"), "--pid takes the number of a process"),
                             (("register", "--pid", "0"), "--pid takes the number of a process"),

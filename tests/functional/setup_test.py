@@ -191,7 +191,7 @@ class AskTest(SetupCase):
 
     def test_with_quiet_nothing_is_said_of_what_was_done(self):
         self.furnish({".profile": PROFILE, ".tmux.conf": TPM})
-        for words in (("--yes",), ("--yes",), ("--undo", "--yes")):
+        for words in (("--yes",), ("-yq",), ("--undo", "-qy")):
             self.assertEqual(self.setup("-q", "bash", "tmux", *words).text, "", words)
 
     def test_what_begins_with_the_next_login_is_told_where_something_does(self):

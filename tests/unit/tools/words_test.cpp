@@ -57,9 +57,13 @@ TEST_CASE("what is said about the output is taken out wherever it stands") {
     Strings bare{"list", "--color"};
     CHECK(take_output_words(bare).colour == "always");
     CHECK(bare == Strings{"list"});
-    Strings none{"--colours", "--colour", "-qq"};
+    Strings bundle{"setup", "-yq", "-qq"};
+    CHECK(take_output_words(bundle).is_quiet);
+    CHECK(bundle == Strings{"setup", "-y"});
+    Strings none{"--colours", "--colour", "-quiet", "-", "q", "-q=1", "--q"};
     CHECK(!take_output_words(none).colour);
-    CHECK(none.size() == 3);
+    CHECK(!take_output_words(none).is_quiet);
+    CHECK(none.size() == 7);
 }
 
 TEST_CASE("a misspelt word is answered with the one that was meant") {
