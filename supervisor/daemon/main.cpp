@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <thread>
 
@@ -25,6 +26,7 @@ using namespace livesock;
 using namespace std::chrono_literals;
 
 constexpr int wrong_words = 2;
+constexpr char see_help[] = "Try 'livesockd --help'.\n";
 
 /// How long a supervisor that was passed its socket waits for another to let go of the lock: so
 /// short that a unit which never gets it is soon one that the service manager gives up.
@@ -54,6 +56,24 @@ struct Words {
     SupervisorOptions options;
 };
 
+/// Prints what was asked for; returns an exit status.
+int tell(const char* text) {
+    if (std::fputs(text, stdout) >= 0 && std::fflush(stdout) == 0)
+        return EXIT_SUCCESS;
+    std::fprintf(stderr, "livesockd: cannot write to standard output: %s\n", std::strerror(errno));
+    return EXIT_FAILURE;
+}
+
+/// Takes the value of an option; an empty one is no default, but a variable that somebody has not
+/// set.
+std::optional<int> take_value(const char* option, std::string& value) {
+    value = optarg;
+    if (!value.empty())
+        return std::nullopt;
+    std::fprintf(stderr, "livesockd: %s is empty\n%s", option, see_help);
+    return wrong_words;
+}
+
 /// The exit status, where the words alone decide it.
 std::optional<int> read_words(int argc, char** argv, Words& words) {
     enum { check_config_option = 256, successor_option };
@@ -75,10 +95,12 @@ std::optional<int> read_words(int argc, char** argv, Words& words) {
             words.daemon = true;
             break;
         case 'c':
-            words.options.config_path = optarg;
+            if (const auto status = take_value("--config", words.options.config_path))
+                return status;
             break;
         case 'D':
-            words.directory = optarg;
+            if (const auto status = take_value("--directory", words.directory))
+                return status;
             break;
         case 'l':
             words.options.log_level = log::parse_level(optarg);
@@ -94,19 +116,17 @@ std::optional<int> read_words(int argc, char** argv, Words& words) {
             words.successor = std::atoi(optarg);
             break;
         case 'V':
-            std::puts("livesockd " LIVESOCK_VERSION);
-            return EXIT_SUCCESS;
+            return tell("livesockd " LIVESOCK_VERSION "\n");
         case 'h':
-            std::fputs(usage, stdout);
-            return EXIT_SUCCESS;
+            return tell(usage);
         default:
-            std::fputs("Try 'livesockd --help'.\n", stderr);
+            std::fputs(see_help, stderr);
             return wrong_words;
         }
     }
     if (optind == argc)
         return std::nullopt;
-    std::fprintf(stderr, "livesockd: '%s' is no option\nTry 'livesockd --help'.\n", argv[optind]);
+    std::fprintf(stderr, "livesockd: '%s' is no option\n%s", argv[optind], see_help);
     return wrong_words;
 }
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shlex
 import signal
 import sys
 
@@ -302,6 +303,18 @@ class WordsTest(DaemonCase):
                 failed = self.livesockd(*words, within=5)
                 self.assertEqual((failed.status, failed.out), (2, ""), failed)
                 self.assertTrue(failed.err)
+
+    def test_an_empty_word_is_no_default(self):
+        for option, name in (("-c", "--config"), ("--directory", "--directory")):
+            failed = self.livesockd("--check-config", option, "", within=5)
+            self.assertEqual((failed.status, failed.text),
+                             (2, f"livesockd: {name} is empty\nTry 'livesockd --help'.\n"))
+
+    def test_a_full_disk_is_no_success(self):
+        for option in ("--help", "--version"):
+            done = self.run_program("sh", "-c", f"{shlex.quote(LIVESOCKD)} {option} >/dev/full")
+            self.assertEqual((done.status, done.err),
+                             (1, "livesockd: cannot write to standard output: No space left on device\n"))
 
     def test_the_directory_may_be_told_in_words(self):
         directory = os.path.join(self.sandbox.path, "told")
