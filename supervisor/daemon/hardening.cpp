@@ -5,12 +5,27 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 
+#include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 namespace livesock {
+namespace {
+
+/// Descriptors besides those that are open at the start: a dozen are held with no agent; an agent
+/// takes two, a client as many, and a command that is run four for a moment.
+constexpr rlim_t least_descriptors = 32;
+
+rlim_t open_files() {
+    std::error_code problem; // as when none is left to look with
+    const std::filesystem::directory_iterator files("/proc/self/fd", problem);
+    return problem ? 0 : static_cast<rlim_t>(std::distance(begin(files), end(files)));
+}
+
+} // namespace
 
 void harden_process() {
     ::umask(077);
@@ -26,6 +41,16 @@ void harden_process() {
     descriptors.rlim_cur = descriptors.rlim_max;
     if (::setrlimit(RLIMIT_NOFILE, &descriptors) != 0)
         log::warning("cannot raise the number of open files: {}", std::strerror(errno));
+}
+
+Result<void> check_open_files() {
+    rlimit descriptors{};
+    const rlim_t needed = open_files() + least_descriptors;
+    if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0 || descriptors.rlim_cur >= needed)
+        return {};
+    return Error{fmt::format("only {} files may be open, and {} are needed: have 'ulimit -n 1024' "
+                             "where livesockd is started, or LimitNOFILE=1024 in its unit",
+                             descriptors.rlim_cur, needed)};
 }
 
 } // namespace livesock

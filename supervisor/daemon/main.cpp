@@ -240,6 +240,10 @@ int main(int argc, char** argv) {
     if (!environment("JOURNAL_STREAM").empty() && ::isatty(STDERR_FILENO) == 0)
         log::set_style(log::Style::journal);
     harden_process();
+    if (Result<void> room = check_open_files(); !room) {
+        log::error("{}", room.error().message);
+        return EXIT_FAILURE;
+    }
     Readiness readiness;
     if (words.daemon) {
         Result<Readiness> forked = daemonize();

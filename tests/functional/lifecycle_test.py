@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.p
 from support import proc, wire
 from support.case import main, root_only
 from support.cases import DaemonCase
-from support.sandbox import LIVESOCKD, remove
+from support.sandbox import LIVESOCK, LIVESOCKD, remove
 from support.stranger import give_away
 from support.supervisor import Control, Supervisor
 from support.waiting import eventually, Stopwatch
@@ -285,6 +285,20 @@ class HardeningTest(DaemonCase):
             if woken <= 1:
                 return
         self.fail(f"woken {woken} times in three quiet seconds")
+
+
+class RoomTest(DaemonCase):
+    """The limit of open files."""
+
+    def test_with_too_few_files_it_does_not_start_and_says_what_to_do(self):
+        for limit in (4, 12, 15, 31):
+            for command in (f"{shlex.quote(LIVESOCKD)}", f"{shlex.quote(LIVESOCKD)} --daemon",
+                            f"{shlex.quote(LIVESOCK)} start"):
+                with self.subTest(limit=limit, command=command):
+                    done = self.run_program("sh", "-c", f"ulimit -n {limit}; exec {command}")
+                    self.assertIn(done.status, (1, 2), done)
+                    self.assertIn(f"only {limit} files may be open, and ", done.err)
+                    self.assertIn("'ulimit -n 1024'", done.err)
 
 
 class WordsTest(DaemonCase):

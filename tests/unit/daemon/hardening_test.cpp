@@ -64,6 +64,23 @@ TEST_CASE("a hardened process has as many descriptors as it may have") {
               [] { return limits_of(RLIMIT_NOFILE); }) == "256 of 256");
 }
 
+TEST_CASE("a process that may open too few files to serve says so") {
+    const auto error_with = [](rlim_t limit) {
+        return after_hardening(
+            [limit] {
+                const rlimit few{limit, limit};
+                ::setrlimit(RLIMIT_NOFILE, &few);
+            },
+            [] {
+                const Result<void> room = check_open_files();
+                return room ? std::string("room") : room.error().message;
+            });
+    };
+    CHECK(error_with(64) == "room");
+    CHECK(error_with(15).starts_with("only 15 files may be open, and "));
+    CHECK(error_with(15).find("ulimit -n 1024") != std::string::npos);
+}
+
 TEST_CASE("a hardened process outlives a peer that has gone") {
     CHECK(after_hardening([] { std::signal(SIGPIPE, SIG_DFL); },
                           [] {
