@@ -39,8 +39,8 @@ std::string describe(const toml::node& node) {
         return "a table";
     if (node.is_array_of_tables())
         return "an array of tables";
-    if (node.is_array())
-        return "an array";
+    if (const toml::array* const array = node.as_array())
+        return array->empty() ? "an empty array" : "an array";
     return node.is_floating_point() ? "a fraction" : "a date or time";
 }
 

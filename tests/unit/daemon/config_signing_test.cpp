@@ -82,7 +82,8 @@ TEST_CASE("what is no signing listener is refused where it stands") {
     check_refused("[[signing]]\nlisten = 'unix:sign.sock'", "2:10", "expected");
     check_refused(with("tokenfile = '/t'"), "3:1", "did you mean 'token_file'?");
     check_refused(with("name = 'a b'"), "3:8", "letters");
-    check_refused(with("namespaces = []"), "3:14", "[\"git\"]");
+    check_refused(with("namespaces = []"), "3:14",
+                  "is an empty array, expected an array of strings such as [\"git\"]");
     check_refused(with("namespaces = ['']"), "3:15", "not empty");
     check_refused(with("keys = ['alice']"), "3:9", "SHA256:");
     check_refused(with("allow_uids = [-1]"), "3:", "user IDs");

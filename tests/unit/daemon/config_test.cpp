@@ -170,7 +170,11 @@ TEST_CASE("what should be a table is refused where it is something else") {
 TEST_CASE("a value of the wrong type is refused at the value") {
     check_refused("[probe]\ninterval = 30", "2:12", {"probe.interval is 30, expected", "\"30s\""});
     check_refused("[probe]\ninterval = true", "2:12", {"probe.interval is true"});
-    check_refused("[probe]\ninterval = ['1s']", "2:12", {"probe.interval is an array"});
+    check_refused("[probe]\ninterval = ['1s']", "2:12", {"probe.interval is an array,"});
+    check_refused("[probe]\ninterval = []", "2:12", {"probe.interval is an empty array,"});
+    check_refused("[[fallback]]\ncommand = []", "2:11",
+                  {"fallback.command is an empty array, expected an array of strings"});
+    check_refused("[[upstream]]\ncommand = []", "2:11", {"upstream.command is an empty array"});
     check_refused("[discovery]\nforwarded = 'no'", "2:13", {"is \"no\", expected true or false"});
     check_refused("[discovery]\nglobs = '/a'", "2:9", {"is \"/a\", expected an array of strings"});
     check_refused("[discovery]\nglobs = ['/a', 3]", "2:16", {"discovery.globs has 3 in it"});
@@ -435,7 +439,8 @@ TEST_CASE("a listener that others can reach needs something that tells them apar
     check_refused("[[listen]]\ntcp = '0.0.0.0:1'\n", "1:", {"needs a token_file"});
     check_refused("[[listen]]\ntcp = '192.168.0.1:1'\n", "1:", {"needs a token_file"});
     check_refused("[[listen]]\nvsock = '2:1'\n", "1:", {"needs a token_file, or the cids"});
-    check_refused("[[listen]]\nvsock = '2:1'\ncids = []\n", "3:8", {"an array of numbers"});
+    check_refused("[[listen]]\nvsock = '2:1'\ncids = []\n", "3:8",
+                  {"listen.cids is an empty array, expected an array of numbers"});
     check_refused("[[listen]]\nvsock = '2:1'\ncids = [-1]\n", "3:9", {"numbers of virtual"});
     check_refused("[[listen]]\nvsock = '2:1'\ncids = [4294967295]\n", "3:9", {"numbers of"});
     check_refused("[[listen]]\ntcp = '127.0.0.1:1'\ncids = [3]\n", "1:", {"cids is for vsock"});
