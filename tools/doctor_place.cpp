@@ -12,7 +12,7 @@ namespace livesock {
 namespace {
 
 /// So many panes of one kind are named.
-constexpr std::size_t most_panes = 5;
+constexpr std::size_t most_named_panes = 5;
 
 std::string state_text(SocketState state) {
     switch (state) {
@@ -49,11 +49,11 @@ std::string tmux_remedy(const DoctorFacts& facts, const TmuxSession& session) {
 
 std::string about_panes(const std::vector<const TmuxPane*>& panes) {
     std::string named;
-    for (std::size_t i = 0; i < std::min(panes.size(), most_panes); ++i)
+    for (std::size_t i = 0; i < std::min(panes.size(), most_named_panes); ++i)
         named += fmt::format("{}{} ({})", i > 0 ? ", " : "", escaped(panes[i]->id),
                              shown(panes[i]->program, longest_label));
-    if (panes.size() > most_panes)
-        named += fmt::format(" and {} more", panes.size() - most_panes);
+    if (panes.size() > most_named_panes)
+        named += fmt::format(" and {} more", panes.size() - most_named_panes);
     return fmt::format("{} {} a path that leads nowhere: {}",
                        plural(static_cast<std::int64_t>(panes.size()), "pane"),
                        panes.size() == 1 ? "has" : "have", named);

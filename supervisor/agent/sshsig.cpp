@@ -12,7 +12,7 @@
 namespace livesock {
 namespace {
 
-constexpr std::string_view magic = "SSHSIG";
+constexpr std::string_view sshsig_magic = "SSHSIG";
 constexpr std::uint32_t version = 1;
 constexpr std::string_view hash_algorithm = "sha512";
 constexpr std::string_view reserved = "";
@@ -90,7 +90,7 @@ std::string MessageHash::finish() {
 std::string sshsig_data(std::string_view name_space, std::string_view hash) {
     const WireWriter fields =
         WireWriter().string(name_space).string(reserved).string(hash_algorithm).string(hash);
-    return std::string(magic) + fields.bytes();
+    return std::string(sshsig_magic) + fields.bytes();
 }
 
 Result<std::string> armored_sshsig(std::string_view key_blob, std::string_view name_space,
@@ -111,7 +111,7 @@ Result<std::string> armored_sshsig(std::string_view key_blob, std::string_view n
                                   .string(reserved)
                                   .string(hash_algorithm)
                                   .string(signature);
-    return armored(std::string(magic) + fields.bytes());
+    return armored(std::string(sshsig_magic) + fields.bytes());
 }
 
 } // namespace livesock

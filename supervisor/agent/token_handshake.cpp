@@ -8,7 +8,7 @@
 namespace livesock {
 namespace {
 
-constexpr std::string_view magic = "livesock-token-1";
+constexpr std::string_view token_magic = "livesock-token-1";
 constexpr std::size_t nonce_size = 32;
 constexpr std::size_t proof_size = crypto_auth_hmacsha256_BYTES;
 constexpr char listener_mark = 'L';
@@ -35,7 +35,7 @@ TokenHandshake::TokenHandshake(Role role, std::string token)
     if (role_ != Role::listener)
         return;
     nonces_ = random_nonce();
-    to_send_ = std::string(magic) + nonces_;
+    to_send_ = std::string(token_magic) + nonces_;
 }
 
 TokenHandshake::~TokenHandshake() {
@@ -47,7 +47,7 @@ std::size_t TokenHandshake::wanted() const {
         return 0;
     std::size_t size = nonce_size + proof_size;
     if (role_ == Role::connector)
-        size = nonces_.empty() ? magic.size() + nonce_size : proof_size;
+        size = nonces_.empty() ? token_magic.size() + nonce_size : proof_size;
     return size - received_.size();
 }
 
@@ -56,7 +56,7 @@ TokenHandshake::State TokenHandshake::take(std::string_view bytes) {
     received_ += bytes;
     // An agent client that speaks at once is told so at once, and not when the time is over.
     if (role_ == Role::connector && nonces_.empty() &&
-        received_.compare(0, magic.size(), magic.substr(0, received_.size())) != 0)
+        received_.compare(0, token_magic.size(), token_magic.substr(0, received_.size())) != 0)
         state_ = State::failed;
     else if (wanted() == 0)
         on_complete();
@@ -73,7 +73,7 @@ void TokenHandshake::on_complete() {
             to_send_ = proof(listener_mark);
     } else if (nonces_.empty()) {
         const std::string ours = random_nonce();
-        nonces_ = std::string(view.substr(magic.size())) + ours;
+        nonces_ = std::string(view.substr(token_magic.size())) + ours;
         to_send_ = ours + proof(connector_mark);
     } else {
         check(view, listener_mark);
@@ -88,7 +88,7 @@ void TokenHandshake::check(std::string_view shown, char role) {
 }
 
 std::string TokenHandshake::proof(char role) const {
-    const std::string message = std::string(magic) + role + nonces_;
+    const std::string message = std::string(token_magic) + role + nonces_;
     crypto_auth_hmacsha256_state state;
     ::crypto_auth_hmacsha256_init(&state, bytes_of(token_), token_.size());
     ::crypto_auth_hmacsha256_update(&state, bytes_of(message), message.size());

@@ -17,7 +17,7 @@
 namespace livesock {
 namespace {
 
-constexpr int backlog = 1024;
+constexpr int tcp_backlog = 1024;
 
 /// Without an acknowledgement for so long, a TCP connection is over.
 constexpr int most_unacked_ms = 20'000;
@@ -204,7 +204,7 @@ Result<UniqueFd> listen_on(const Endpoint& endpoint) {
     if (endpoint.address.ss_family == AF_INET6)
         set(fd->get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
     if (::bind(fd->get(), generic(endpoint), endpoint.length) != 0 ||
-        ::listen(fd->get(), backlog) != 0)
+        ::listen(fd->get(), tcp_backlog) != 0)
         return system_error(fmt::format("cannot listen at {}", endpoint.text), errno);
     return fd;
 }

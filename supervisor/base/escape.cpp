@@ -1,5 +1,7 @@
 #include "supervisor/base/escape.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace livesock {
@@ -70,6 +72,11 @@ std::string escaped(std::string_view text, std::size_t limit) {
 
 std::string printable(std::string_view text) {
     return safe(text, std::string_view::npos, Backslash::kept);
+}
+
+bool has_control_characters(std::string_view text) {
+    return std::any_of(text.begin(), text.end(),
+                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 } // namespace livesock

@@ -16,4 +16,7 @@ namespace livesock {
 /// are, and nothing is cut.
 [[nodiscard]] std::string printable(std::string_view text);
 
+/// Whether an ASCII control character is in `text`: what is named so is nothing of ours.
+[[nodiscard]] bool has_control_characters(std::string_view text);
+
 } // namespace livesock

@@ -5,9 +5,19 @@
 #include "supervisor/base/unique_fd.hpp"
 
 #include <cstddef>
+#include <memory>
 #include <string>
 
+#include <dirent.h>
+
 namespace livesock {
+
+struct DirCloser {
+    void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+/// Of opendir(3) or fdopendir(3); closed with it.
+using OpenDirectory = std::unique_ptr<DIR, DirCloser>;
 
 /// What a file is for, and so who but its owner may do what with it.
 enum class FileUse {

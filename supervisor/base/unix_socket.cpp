@@ -16,7 +16,7 @@ namespace livesock {
 namespace {
 
 /// The kernel cuts this to net.core.somaxconn; clients beyond it get EAGAIN or wait.
-constexpr int backlog = 4096;
+constexpr int unix_backlog = 4096;
 
 /// What listen_at() binds is called so at first, and to the kernel for ever.
 constexpr std::string_view temporary_suffix = ".new";
@@ -108,7 +108,7 @@ Result<UniqueFd> listen_at(const std::string& path) {
     // no moment at which others could connect.
     if (::fchmod(fd.get(), S_IRUSR | S_IWUSR) != 0 ||
         ::bind(fd.get(), generic(address), sizeof address) != 0 ||
-        ::listen(fd.get(), backlog) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
+        ::listen(fd.get(), unix_backlog) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
         const int code = errno;
         ::unlink(temporary.c_str());
         return system_error(fmt::format("cannot listen at '{}'", escaped(path)), code);

@@ -11,9 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// An address may come into being later, as that of a bridge does at boot.
-constexpr auto retry_pause = 10s;
-
 bool is_beyond_loopback(const ListenSettings& settings) {
     const Result<Endpoint> endpoint = tcp_endpoint(settings.tcp);
     return endpoint && !is_loopback(*endpoint);
@@ -73,7 +70,7 @@ void AgentListeners::open(Entry& entry) {
                                         : listen_as(settings);
     if (!listening) {
         entry.socket.failed(listening.error());
-        again_.start(retry_pause);
+        again_.start(listen_retry_pause);
         return;
     }
     entry.listener = std::make_unique<AgentListener>(loop_, settings, *token, std::move(*listening),

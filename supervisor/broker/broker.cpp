@@ -10,9 +10,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// An address may come into being later, as that of a bridge does at boot.
-constexpr auto retry_pause = 10s;
-
 /// Longer than any connection of a listener that has gone may last.
 constexpr auto retirement = 5min;
 
@@ -144,7 +141,7 @@ void Broker::open(Entry& entry) {
                                              : listen_at(*address);
     if (!listening) {
         entry.socket.failed(listening.error());
-        again_.start(retry_pause);
+        again_.start(listen_retry_pause);
         return;
     }
     entry.listener =

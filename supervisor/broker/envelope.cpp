@@ -25,9 +25,6 @@ constexpr TypeName types[] = {
     {"event", EnvelopeType::event},
 };
 
-/// Of what the other end says, so much is repeated.
-constexpr std::size_t longest_quote = 200;
-
 std::string_view name_of(EnvelopeType type) {
     for (const TypeName& known : types)
         if (known.type == type)
@@ -43,7 +40,7 @@ std::optional<EnvelopeType> type_of(const json& object) {
     return std::nullopt;
 }
 
-Error malformed(std::string_view what) {
+Error malformed_envelope(std::string_view what) {
     return Error{fmt::format("the message is malformed: {}", what), EBADMSG};
 }
 
@@ -53,11 +50,11 @@ Result<void> take_sender(const json& object, Envelope& envelope) {
         return {};
     const auto name = shed->is_object() ? text_member(*shed, "name") : std::nullopt;
     if (!name || name->size() > longest_guest_name)
-        return malformed("shed has no name, or one that is too long");
+        return malformed_envelope("shed has no name, or one that is too long");
     envelope.shed = json_text(*shed);
     envelope.guest = *name;
     if (envelope.shed.size() > longest_shed)
-        return malformed(fmt::format("shed is longer than {} bytes", longest_shed));
+        return malformed_envelope(fmt::format("shed is longer than {} bytes", longest_shed));
     return {};
 }
 
@@ -84,10 +81,10 @@ std::string_view flaw_of(const json& object) {
 
 Result<Envelope> parse_envelope(std::string_view text, int most_values) {
     if (text.size() > largest_envelope)
-        return malformed(fmt::format("it is larger than {} bytes", largest_envelope));
+        return malformed_envelope(fmt::format("it is larger than {} bytes", largest_envelope));
     const json object = parse_object(text, deepest_envelope, most_values);
     if (const std::string_view flaw = flaw_of(object); !flaw.empty())
-        return malformed(flaw);
+        return malformed_envelope(flaw);
     Envelope envelope{.id = *text_member(object, "id"),
                       .type = *type_of(object),
                       .in_reply_to = text_member(object, "in_reply_to").value_or(""),
@@ -96,9 +93,9 @@ Result<Envelope> parse_envelope(std::string_view text, int most_values) {
                       .shed = {},
                       .guest = {}};
     if (envelope.type == EnvelopeType::response && !is_message_id(envelope.in_reply_to))
-        return malformed("it is a response, and in_reply_to is no UUID");
+        return malformed_envelope("it is a response, and in_reply_to is no UUID");
     if (envelope.in_reply_to == envelope.id)
-        return malformed("it is a reply to itself");
+        return malformed_envelope("it is a reply to itself");
     if (Result<void> taken = take_sender(object, envelope); !taken)
         return taken.error();
     return envelope;

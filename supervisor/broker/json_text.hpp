@@ -1,6 +1,7 @@
 // JSON (RFC 8259) from elsewhere.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,6 +9,9 @@
 #include <nlohmann/json_fwd.hpp>
 
 namespace livesock {
+
+/// Of what the other end says, so many bytes are repeated.
+inline constexpr std::size_t longest_quote = 200;
 
 /// The object that `text` is; discarded (is_discarded()) if it is no JSON object, not UTF-8, or has
 /// objects and arrays deeper in each other than `deepest`, or more than `most_values`: what

@@ -32,10 +32,7 @@ constexpr OperationName operations[] = {
     {"status", Operation::status},
 };
 
-/// Of what the other end says, so much is repeated.
-constexpr std::size_t longest_quote = 200;
-
-Error malformed(std::string_view what) {
+Error malformed_payload(std::string_view what) {
     return Error{fmt::format("the payload is malformed: {}", what), EBADMSG};
 }
 
@@ -48,7 +45,7 @@ std::optional<std::string> bytes_member(const json& object, const char* name) {
 Result<json> parse_answer(std::string_view payload) {
     json object = parse_object(payload, deepest_envelope, most_answer_values);
     if (object.is_discarded())
-        return malformed("it is no object");
+        return malformed_payload("it is no object");
     if (!object.contains("error"))
         return object;
     return Error{fmt::format("the host says: {} ({})",
@@ -62,17 +59,18 @@ Result<GuestRequest> parse_sign_request(const json& object) {
     const auto key = text_member(object, "public_key");
     std::optional<std::string> blob = key ? parse_public_key(*key) : std::nullopt;
     if (!blob)
-        return malformed("public_key is neither base64 of a public key nor an authorized_keys "
-                         "line");
+        return malformed_payload(
+            "public_key is neither base64 of a public key nor an authorized_keys "
+            "line");
     std::optional<std::string> data = bytes_member(object, "data");
     if (!data)
-        return malformed("data is not base64");
+        return malformed_payload("data is not base64");
     if (blob->size() + data->size() + 16 > longest_message)
-        return malformed("key and data are larger than an agent takes");
+        return malformed_payload("key and data are larger than an agent takes");
     const json flags = object.value("flags", json(0));
     if (!flags.is_number_integer() || flags < 0 ||
         flags > std::numeric_limits<std::uint32_t>::max())
-        return malformed("flags is no whole number of 32 bits");
+        return malformed_payload("flags is no whole number of 32 bits");
     request.key = std::move(*blob);
     request.data = std::move(*data);
     request.flags = flags.get<std::uint32_t>();
@@ -101,13 +99,13 @@ std::string to_payload(const GuestRequest& request) {
 Result<GuestRequest> parse_request(std::string_view payload) {
     const json object = parse_object(payload, deepest_envelope, most_request_values);
     if (object.is_discarded())
-        return malformed("it is no object");
+        return malformed_payload("it is no object");
     const auto name = text_member(object, "operation");
     const auto known =
         std::find_if(std::begin(operations), std::end(operations),
                      [&](const auto& operation) { return name && operation.name == *name; });
     if (known == std::end(operations))
-        return malformed("operation is none of list, sign, ping, status");
+        return malformed_payload("operation is none of list, sign, ping, status");
     if (known->operation == Operation::sign)
         return parse_sign_request(object);
     return GuestRequest{.operation = known->operation, .key = {}, .data = {}};
@@ -162,21 +160,21 @@ Result<std::vector<Identity>> parse_list_answer(std::string_view payload) {
         return object.error();
     const auto keys = object->find("keys");
     if (keys == object->end() || !keys->is_array() || keys->size() > most_identities)
-        return malformed("keys is no array, or has too many members");
+        return malformed_payload("keys is no array, or has too many members");
     std::vector<Identity> identities;
     std::size_t size = 0;
     for (const json& key : *keys) {
         std::optional<std::string> blob =
             key.is_object() ? bytes_member(key, "blob") : std::nullopt;
         if (!blob || !is_public_key(*blob))
-            return malformed("a key has no blob that is one");
+            return malformed_payload("a key has no blob that is one");
         if (key.contains("format") && text_member(key, "format") != key_type(*blob))
-            return malformed("a key's format is not that of its blob");
+            return malformed_payload("a key's format is not that of its blob");
         identities.push_back({std::move(*blob), text_member(key, "comment").value_or("")});
         size += identities.back().blob.size() + identities.back().comment.size() + 8;
     }
     if (size + 8 > longest_message)
-        return malformed("the keys are longer than an agent's answer may be");
+        return malformed_payload("the keys are longer than an agent's answer may be");
     return identities;
 }
 
@@ -190,9 +188,9 @@ Result<Signature> parse_sign_answer(std::string_view payload) {
     std::optional<std::string> rest =
         object->contains("rest") ? bytes_member(*object, "rest") : std::string();
     if (!format || format->empty() || !blob || blob->empty() || !rest)
-        return malformed("format, blob or rest is missing, or not base64");
+        return malformed_payload("format, blob or rest is missing, or not base64");
     if (format->size() + blob->size() + rest->size() + 32 > longest_message)
-        return malformed("the signature is longer than an agent's answer may be");
+        return malformed_payload("the signature is longer than an agent's answer may be");
     return Signature{*format, std::move(*blob), std::move(*rest)};
 }
 
@@ -201,7 +199,7 @@ Result<void> parse_ping_answer(std::string_view payload) {
     if (!object)
         return object.error();
     if (text_member(*object, "status") != "ok")
-        return malformed("status is not \"ok\"");
+        return malformed_payload("status is not \"ok\"");
     return {};
 }
 

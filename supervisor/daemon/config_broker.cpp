@@ -63,7 +63,7 @@ Verdict address(BrokerListenSettings& listen, const toml::node& node, const Inpu
     return std::nullopt;
 }
 
-constexpr Key<BrokerListenSettings> listen_keys[] = {
+constexpr Key<BrokerListenSettings> broker_listen_keys[] = {
     {"address", address},
     {"token_file", path<&BrokerListenSettings::token_file>},
     {"hosts", texts<&BrokerListenSettings::hosts>},
@@ -103,7 +103,8 @@ constexpr std::string_view broker_names[] = {
     "approve_command", "approve_timeout", "audit", "guest", "listen",
 };
 constexpr ConfigSection guest_section{"broker.guest", names_of<guest_keys_of_table>, nullptr};
-constexpr ConfigSection listen_section_of_broker{"broker.listen", names_of<listen_keys>, nullptr};
+constexpr ConfigSection listen_section_of_broker{"broker.listen", names_of<broker_listen_keys>,
+                                                 nullptr};
 
 /// What is wrong with a listener's keys that are right each by itself; empty if nothing is.
 std::string flaw_of(const BrokerListenSettings& listen) {
@@ -132,7 +133,7 @@ void read_guest(Input& input, const toml::table& table, BrokerSettings& broker) 
 void read_listen(Input& input, const toml::table& table, BrokerSettings& broker) {
     BrokerListenSettings listen;
     const std::size_t faults_before = input.faults.size();
-    read_keys(input, listen_section_of_broker, table, listen_keys, listen);
+    read_keys(input, listen_section_of_broker, table, broker_listen_keys, listen);
     if (input.faults.size() > faults_before)
         return;
     if (const std::string flaw = flaw_of(listen); !flaw.empty())

@@ -47,7 +47,7 @@ constexpr Key<UpstreamSettings> upstream_keys[] = {
     {"status_file", path<&UpstreamSettings::status_file>},
 };
 
-constexpr Key<ListenSettings> listen_keys[] = {
+constexpr Key<ListenSettings> proxy_listen_keys[] = {
     {"tcp", parsed<&ListenSettings::tcp, tcp_endpoint>},
     {"vsock", parsed<&ListenSettings::vsock, vsock_endpoint>},
     {"path", path<&ListenSettings::path>},
@@ -135,7 +135,7 @@ void read_upstreams(Input& input, const ConfigSection& section, const toml::node
 void read_listens(Input& input, const ConfigSection& section, const toml::node& node,
                   Config& config) {
     read_each(input, section, node, [&](const toml::table& table) {
-        read_one(input, section, table, listen_keys, config.listens, most_listen_tables);
+        read_one(input, section, table, proxy_listen_keys, config.listens, most_listen_tables);
     });
 }
 
@@ -146,7 +146,7 @@ ConfigSection upstream_section() {
 }
 
 ConfigSection listen_section() {
-    return {"listen", names_of<listen_keys>, read_listens};
+    return {"listen", names_of<proxy_listen_keys>, read_listens};
 }
 
 } // namespace livesock

@@ -13,7 +13,7 @@ namespace livesock {
 namespace {
 
 /// As much as a socket's buffer takes by default; what is longer is not sent either.
-constexpr std::size_t longest_message = 256 * 1024;
+constexpr std::size_t longest_hand_over = 256 * 1024;
 
 constexpr std::size_t most_fds = 4;
 
@@ -95,7 +95,7 @@ Result<void> HandOverChannel::send(std::string_view kind, std::span<const std::s
 }
 
 Result<HandOverMessage> HandOverChannel::receive() const {
-    static char buffer[longest_message];
+    static char buffer[longest_hand_over];
     iovec vector{buffer, sizeof buffer};
     Ancillary ancillary;
     msghdr header{};

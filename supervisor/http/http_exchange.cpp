@@ -13,7 +13,7 @@
 namespace livesock {
 namespace {
 
-constexpr std::size_t read_size = 16 * 1024;
+constexpr std::size_t answer_read_size = 16 * 1024;
 
 std::string request_of(const HttpUrl& url, const HttpCall& call) {
     std::string text =
@@ -85,7 +85,7 @@ void HttpExchange::on_writable() {
 }
 
 void HttpExchange::on_readable() {
-    char buffer[read_size];
+    char buffer[answer_read_size];
     const ssize_t count = ::recv(fd_.get(), buffer, sizeof buffer, 0);
     if (count < 0 && would_block(errno))
         return;

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 /// somebody waits for that.
 constexpr auto patience = 1s;
 constexpr auto patience_at_stop = 250ms;
-constexpr int poll_milliseconds = 2;
+constexpr int reap_poll_milliseconds = 2;
 
 /// The status of `pid` if it has ended; it is gone then, and with it all of its group.
 std::optional<int> reap_if_ended(pid_t pid) {
@@ -97,7 +97,7 @@ void Children::end_all() {
         while (reap()) {
         }
         if (!children_.empty())
-            ::poll(nullptr, 0, poll_milliseconds);
+            ::poll(nullptr, 0, reap_poll_milliseconds);
     }
     for (const auto& child : children_) {
         ::kill(-child->pid, SIGKILL);

@@ -1,5 +1,6 @@
 #include "supervisor/upstream/discovery.hpp"
 
+#include "supervisor/base/file.hpp"
 #include "supervisor/base/log.hpp"
 
 #include <algorithm>
@@ -42,10 +43,6 @@ bool is_private_directory(const std::string& path) {
 bool may_be(unsigned char type, unsigned char wanted) {
     return type == wanted || type == DT_LNK || type == DT_UNKNOWN;
 }
-
-struct DirCloser {
-    void operator()(DIR* directory) const { ::closedir(directory); }
-};
 
 std::string child(const std::string& directory, std::string_view name) {
     return (directory == "/" ? "" : directory) + '/' + std::string(name);
@@ -152,7 +149,7 @@ void Discovery::scan_next() {
 
 /// Whether anything in `place` fitted.
 bool Discovery::scan(const Place& place) {
-    const std::unique_ptr<DIR, DirCloser> directory(::opendir(place.path.c_str()));
+    const OpenDirectory directory(::opendir(place.path.c_str()));
     bool has_fitted = false;
     while (const dirent* const entry = directory ? ::readdir(directory.get()) : nullptr) {
         const PathPattern& pattern = rules_[place.rule].pattern;

@@ -1,8 +1,7 @@
 #include "supervisor/upstream/forwarded_path.hpp"
 
+#include "supervisor/base/escape.hpp"
 #include "supervisor/base/unix_socket.hpp"
-
-#include <algorithm>
 
 namespace livesock {
 namespace {
@@ -18,11 +17,6 @@ bool is_like(std::string_view name, std::string_view prefix, std::string_view mi
 
 bool begins_like(std::string_view name, std::string_view prefix) {
     return name.size() > prefix.size() && name.starts_with(prefix);
-}
-
-bool has_control_characters(std::string_view text) {
-    return std::any_of(text.begin(), text.end(),
-                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 /// What follows `directory` and a slash in `path`, if it does and the directory is known.

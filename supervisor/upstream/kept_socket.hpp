@@ -5,12 +5,17 @@
 #include "supervisor/base/result.hpp"
 #include "supervisor/upstream/directory_keeper.hpp"
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 namespace livesock {
+
+/// How long a listener that could not be opened is left before it is tried again: its address may
+/// come into being later, as that of a bridge does at boot.
+inline constexpr std::chrono::seconds listen_retry_pause(10);
 
 /// The name of a Unix socket that we have made.
 class SocketName {

@@ -1,17 +1,11 @@
 #include "supervisor/upstream/path_pattern.hpp"
 
-#include <algorithm>
+#include "supervisor/base/escape.hpp"
 
 #include <fnmatch.h>
 
 namespace livesock {
 namespace {
-
-bool has_control_characters(std::string_view name) {
-    return std::any_of(name.begin(), name.end(), [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    });
-}
 
 /// What stands before the first slash of `path`, which is shortened by both.
 std::string_view cut_component(std::string_view& path) {

@@ -40,7 +40,7 @@ bool sees_the_same(const std::string& process, const std::string& path) {
     return is_same_file(directory + "/.", process + "/root" + directory + "/.");
 }
 
-bool is_ours(const std::string& process) {
+bool is_own_process(const std::string& process) {
     struct stat status {};
     return ::stat(process.c_str(), &status) == 0 && status.st_uid == ::geteuid();
 }
@@ -109,7 +109,7 @@ void SocketUsers::look_at(const std::string& pid) {
     pid_t number = 0;
     std::from_chars(pid.data(), pid.data() + pid.size(), number);
     const std::string process = proc_ + '/' + pid;
-    if (number == ::getpid() || !is_ours(process))
+    if (number == ::getpid() || !is_own_process(process))
         return;
     const std::string variables =
         read_beginning(process + "/environ", most_environment).value_or("");

@@ -1,12 +1,12 @@
 #include "supervisor/upstream/stand_in_directory.hpp"
 
 #include "supervisor/base/escape.hpp"
+#include "supervisor/base/file.hpp"
 #include "supervisor/base/peer.hpp"
 #include "supervisor/base/unix_socket.hpp"
 
 #include <cerrno>
 #include <climits>
-#include <memory>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 namespace livesock {
 namespace {
 
-Error refused(const std::string& path, const std::string& why) {
+Error refused_directory(const std::string& path, const std::string& why) {
     return Error{fmt::format("'{}' {}", escaped(path), why), EPERM};
 }
 
@@ -26,12 +26,14 @@ bool others_write(const struct stat& status) {
 
 Result<void> check_session(const std::string& path, const struct stat& status) {
     if (status.st_uid != ::geteuid())
-        return refused(path, fmt::format("belongs to uid {}: whoever that is has taken the name of "
-                                         "a login of yours; log in anew",
-                                         status.st_uid));
+        return refused_directory(
+            path, fmt::format("belongs to uid {}: whoever that is has taken the name of "
+                              "a login of yours; log in anew",
+                              status.st_uid));
     if ((status.st_mode & 0777) != 0700)
-        return refused(path, fmt::format("has mode {0:04o}, expected 0700: chmod 0700 '{1}'",
-                                         status.st_mode & 0777, escaped(path)));
+        return refused_directory(path,
+                                 fmt::format("has mode {0:04o}, expected 0700: chmod 0700 '{1}'",
+                                             status.st_mode & 0777, escaped(path)));
     return {};
 }
 
@@ -39,16 +41,12 @@ Result<void> check_standing(PlaceKind kind, const std::string& path, const struc
     const bool is_sticky = kind == PlaceKind::shared && (status.st_mode & S_ISVTX) != 0;
     const bool is_roots = kind == PlaceKind::shared && status.st_uid == 0;
     if (status.st_uid != ::geteuid() && !is_roots)
-        return refused(path, fmt::format("belongs to uid {}", status.st_uid));
+        return refused_directory(path, fmt::format("belongs to uid {}", status.st_uid));
     if (others_write(status) && !is_sticky)
-        return refused(path,
-                       fmt::format("can be written to by others: chmod go-w '{}'", escaped(path)));
+        return refused_directory(
+            path, fmt::format("can be written to by others: chmod go-w '{}'", escaped(path)));
     return {};
 }
-
-struct DirCloser {
-    void operator()(DIR* directory) const { ::closedir(directory); }
-};
 
 std::string link_text(int directory, const std::string& name) {
     char text[PATH_MAX];
@@ -61,7 +59,7 @@ std::string link_text(int directory, const std::string& name) {
 Result<StandInDirectory> StandInDirectory::open(PlaceKind kind, const std::string& path) {
     UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd && (errno == ENOTDIR || errno == ELOOP))
-        return refused(path, "is no real directory: remove what is there");
+        return refused_directory(path, "is no real directory: remove what is there");
     struct stat status {};
     if (!fd || ::fstat(fd.get(), &status) != 0)
         return system_error(fmt::format("cannot open '{}'", escaped(path)), errno);
@@ -112,7 +110,7 @@ Listener StandInDirectory::dial(const std::string& name) const {
 std::vector<std::string> StandInDirectory::names() const {
     std::vector<std::string> names;
     UniqueFd again(::openat(fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    const std::unique_ptr<DIR, DirCloser> directory(again ? ::fdopendir(again.get()) : nullptr);
+    const OpenDirectory directory(again ? ::fdopendir(again.get()) : nullptr);
     if (!directory)
         return names;
     static_cast<void>(again.release()); // closedir() closes it

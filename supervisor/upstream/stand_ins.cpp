@@ -24,7 +24,7 @@ constexpr int believed_absences = 2;
 
 /// How long sshd may take to its end after it has removed its socket's name.
 constexpr auto sshd_ends_within = 100ms;
-constexpr int poll_milliseconds = 2;
+constexpr int end_poll_milliseconds = 2;
 
 /// From one state of a path to its last there are no more steps than this.
 constexpr int most_steps = 4;
@@ -132,7 +132,7 @@ bool StandIns::is_over(const ForwardedPath& path) {
     while (!files_.drop_dead_aside(path)) {
         if (files_.is_standing(path) || Clock::now() >= deadline)
             return false;
-        ::poll(nullptr, 0, poll_milliseconds);
+        ::poll(nullptr, 0, end_poll_milliseconds);
     }
     return true;
 }

@@ -36,7 +36,7 @@ std::optional<long long> cut_number(std::string_view& text) {
 }
 
 /// Nobody else's server is asked: tmux would obey what that answers.
-bool is_ours(const std::string& socket) {
+bool is_own_socket(const std::string& socket) {
     struct stat status {};
     return ::stat(socket.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) &&
            status.st_uid == ::geteuid();
@@ -96,7 +96,7 @@ bool TmuxClients::ask(const Pane& pane) {
     if (running_.contains(pane))
         return true;
     int ends[2];
-    if (running_.size() >= most_running || !is_ours(pane.socket) ||
+    if (running_.size() >= most_running || !is_own_socket(pane.socket) ||
         ::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
         return false;
     auto query = std::make_unique<Query>();

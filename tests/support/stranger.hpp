@@ -16,6 +16,9 @@
 
 namespace livesock {
 
+/// Another user.
+inline constexpr uid_t nobody = 65534;
+
 enum class Reception {
     unknown,
     not_connected, ///< it could not even connect
@@ -39,7 +42,7 @@ inline Reception reception_of_stranger(EventLoop& loop, const std::string& paren
     REQUIRE(child >= 0);
     if (child == 0) {
         auto outcome = static_cast<char>(Reception::not_connected);
-        if (::setresuid(65534, 65534, 65534) == 0) {
+        if (::setresuid(nobody, nobody, nobody) == 0) {
             if (const Result<UniqueFd> fd = dial(path)) {
                 ::fcntl(fd->get(), F_SETFL, 0);
                 (void)!::send(fd->get(), request.data(), request.size(), MSG_NOSIGNAL);

@@ -13,9 +13,9 @@ using Outcome = TokenExchange::Outcome;
 
 namespace {
 
-const std::string token(32, 't');
+const std::string shared_token(32, 't');
 
-struct End {
+struct Exchanging {
     UniqueFd fd;
     std::optional<Outcome> outcome;
     int calls = 0;
@@ -36,10 +36,10 @@ TEST_CASE("both ends of a socket learn that the other knows the token") {
     EventLoop loop = make_loop();
     int ends[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
-    End listener;
-    End connector;
-    listener.begin(loop, UniqueFd(ends[0]), Role::listener, token);
-    connector.begin(loop, UniqueFd(ends[1]), Role::connector, token);
+    Exchanging listener;
+    Exchanging connector;
+    listener.begin(loop, UniqueFd(ends[0]), Role::listener, shared_token);
+    connector.begin(loop, UniqueFd(ends[1]), Role::connector, shared_token);
     REQUIRE(run_until(loop, [&] { return listener.outcome && connector.outcome; }));
     CHECK(*listener.outcome == Outcome::done);
     CHECK(*connector.outcome == Outcome::done);
@@ -49,10 +49,10 @@ TEST_CASE("both ends of a socket learn that the other knows the token") {
 TEST_CASE("what follows the handshake stays in the socket") {
     EventLoop loop = make_loop();
     auto [ours, far] = make_connection();
-    End listener;
-    listener.begin(loop, std::move(ours), Role::listener, token);
+    Exchanging listener;
+    listener.begin(loop, std::move(ours), Role::listener, shared_token);
     const std::string hello = far.take();
-    TokenHandshake connector(Role::connector, token);
+    TokenHandshake connector(Role::connector, shared_token);
     connector.take(hello);
     far.send(connector.to_send() + "the first request");
     REQUIRE(run_until(loop, [&] { return listener.outcome.has_value(); }));
@@ -64,8 +64,8 @@ TEST_CASE("what follows the handshake stays in the socket") {
 TEST_CASE("an end that leaves, or does not know the token, is told apart") {
     EventLoop loop = make_loop();
     auto [ours, far] = make_connection();
-    End listener;
-    listener.begin(loop, std::move(ours), Role::listener, token);
+    Exchanging listener;
+    listener.begin(loop, std::move(ours), Role::listener, shared_token);
     SUBCASE("it leaves") {
         far.close();
         REQUIRE(run_until(loop, [&] { return listener.outcome.has_value(); }));
@@ -84,9 +84,9 @@ TEST_CASE("an end that leaves, or does not know the token, is told apart") {
 TEST_CASE("an end that says nothing is waited for no longer than the limit") {
     EventLoop loop = make_loop();
     auto [ours, far] = make_connection();
-    End listener;
+    Exchanging listener;
     const TimePoint begun = Clock::now();
-    listener.begin(loop, std::move(ours), Role::listener, token);
+    listener.begin(loop, std::move(ours), Role::listener, shared_token);
     far.send("x"); // and no more
     REQUIRE(run_until(loop, [&] { return listener.outcome.has_value(); }));
     CHECK(*listener.outcome == Outcome::silent);

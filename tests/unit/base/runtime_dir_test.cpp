@@ -1,5 +1,6 @@
 #include "supervisor/base/runtime_dir.hpp"
 
+#include "tests/support/contains.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <doctest/doctest.h>
@@ -24,10 +25,6 @@ DirectoryInputs usual_inputs() {
             .home = "/home/ann",
             .nodename = "host",
             .uid = 7};
-}
-
-bool contains(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
 }
 
 mode_t mode_of(const std::string& path) {

@@ -1,5 +1,7 @@
 #include "supervisor/base/spawn.hpp"
 
+#include "tests/support/contains.hpp"
+
 #include "supervisor/base/unique_fd.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -37,10 +39,6 @@ Error refusal(const std::string& file) {
         spawn({.words = {file}, .environment = {}, .input = 0, .output = 1, .error = 2});
     REQUIRE(!pid);
     return pid.error();
-}
-
-bool contains(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 #include "supervisor/broker/approver.hpp"
 
+#include "tests/support/contains.hpp"
 #include "tests/support/run_until.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -56,10 +57,6 @@ struct Asking {
         return run_until(loop, [&] { return children.count() == 0 && approver.questions() == 0; });
     }
 };
-
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
 
 } // namespace
 
@@ -161,7 +158,7 @@ TEST_CASE("who reads the configuration again has the questions withdrawn, with a
     asking.use("exit 0");
     REQUIRE(asking.decisions.size() == 1);
     CHECK_FALSE(asking.decisions[0].is_approved);
-    CHECK(has(asking.decisions[0].reason, "configuration"));
+    CHECK(contains(asking.decisions[0].reason, "configuration"));
     CHECK(asking.all_ended());
     CHECK(asking.decisions.size() == 1);
 }
@@ -188,7 +185,7 @@ TEST_CASE("a guest has so many questions at once, and leaves room for those of o
     asking.ask();
     REQUIRE(asking.decisions.size() == 1);
     CHECK_FALSE(asking.decisions[0].is_approved);
-    CHECK(has(asking.decisions[0].reason, "too many questions"));
+    CHECK(contains(asking.decisions[0].reason, "too many questions"));
     for (std::size_t i = most_guest_questions; i < most_questions; ++i) {
         asking.guest.name = "vm" + std::to_string(i);
         asking.ask();
@@ -198,7 +195,7 @@ TEST_CASE("a guest has so many questions at once, and leaves room for those of o
     asking.guest.name = "another";
     asking.ask();
     REQUIRE(asking.decisions.size() == 2);
-    CHECK(has(asking.decisions[1].reason, "too many questions"));
+    CHECK(contains(asking.decisions[1].reason, "too many questions"));
 }
 
 TEST_CASE("no question outlives the supervisor") {

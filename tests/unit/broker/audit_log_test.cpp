@@ -1,5 +1,6 @@
 #include "supervisor/broker/audit_log.hpp"
 
+#include "tests/support/contains.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <algorithm>
@@ -44,10 +45,6 @@ mode_t mode_of(const std::string& path) {
     struct stat status {};
     REQUIRE(::lstat(path.c_str(), &status) == 0);
     return status.st_mode & 07777;
-}
-
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
 }
 
 /// No file grows beyond `size` until it is destroyed.
@@ -129,7 +126,7 @@ TEST_CASE("what others could read or write is not used") {
     SUBCASE("the file is open") {
         audited.temp.write("audit/log", "");
         REQUIRE(::chmod(audited.path.c_str(), 0640) == 0);
-        CHECK(has(audited.why_not(), "no file of yours with mode 0600"));
+        CHECK(contains(audited.why_not(), "no file of yours with mode 0600"));
     }
     SUBCASE("it is a symlink") {
         REQUIRE(::symlink(audited.temp.write("other", "").c_str(), audited.path.c_str()) == 0);
@@ -140,7 +137,7 @@ TEST_CASE("what others could read or write is not used") {
     SUBCASE("it is a directory") {
         REQUIRE(::mkdir(audited.path.c_str(), 0700) == 0);
     }
-    CHECK(has(audited.why_not(), "cannot keep the audit"));
+    CHECK(contains(audited.why_not(), "cannot keep the audit"));
     CHECK_FALSE(audited.audit.write(entry(), noon));
     CHECK(audited.temp.read("other").empty());
 }
@@ -183,7 +180,7 @@ TEST_CASE("a line that cannot be written as a whole is told, and nothing of it s
         const FullFileSystem full(before.size() + 10);
         const Result<void> written = audited.audit.write(entry(), noon);
         REQUIRE(!written);
-        CHECK(has(written.error().message, audited.path));
+        CHECK(contains(written.error().message, audited.path));
     }
     CHECK(audited.text() == before);
     REQUIRE(audited.audit.write(entry(), noon));

@@ -16,6 +16,8 @@
 
 namespace livesock {
 
+inline const nlohmann::json wait_for_ever{{"command", "wait"}};
+
 /// A supervisor that records what it is told.
 class FakeHost final : public ControlHost {
   public:

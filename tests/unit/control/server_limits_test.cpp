@@ -12,7 +12,6 @@ using nlohmann::json;
 namespace {
 
 const json ping{{"command", "ping"}};
-const json wait_for_ever{{"command", "wait"}};
 
 std::vector<FarEnd> connect_all(const Controlled& controlled) {
     std::vector<FarEnd> clients;

@@ -14,8 +14,6 @@ json live_answer(const Controlled& controlled, const FakeAgent& agent) {
             {"label", controlled.pool.find(agent.path())->label()}};
 }
 
-const json wait_for_ever{{"command", "wait"}};
-
 } // namespace
 
 TEST_CASE("a wait is answered at once where an agent is live") {
@@ -32,10 +30,18 @@ TEST_CASE("a wait is answered once, when an agent becomes live") {
     controlled.add(agent);
     json request = wait_for_ever;
     SUBCASE("without a limit") {}
-    SUBCASE("with null for a limit") { request["timeout_ms"] = nullptr; }
-    SUBCASE("with a limit that is no number") { request["timeout_ms"] = "1"; }
-    SUBCASE("with a limit") { request["timeout_ms"] = 3'600'000; }
-    SUBCASE("with a limit beyond all numbers of milliseconds") { request["timeout_ms"] = 1e300; }
+    SUBCASE("with null for a limit") {
+        request["timeout_ms"] = nullptr;
+    }
+    SUBCASE("with a limit that is no number") {
+        request["timeout_ms"] = "1";
+    }
+    SUBCASE("with a limit") {
+        request["timeout_ms"] = 3'600'000;
+    }
+    SUBCASE("with a limit beyond all numbers of milliseconds") {
+        request["timeout_ms"] = 1e300;
+    }
     std::vector<FarEnd> clients;
     for (int i = 0; i < 3; ++i) {
         clients.push_back(controlled.connect());
@@ -85,10 +91,18 @@ TEST_CASE("a wait ends after its time, and the connection goes on") {
         request["timeout_ms"] = 30;
         least = 30ms;
     }
-    SUBCASE("a fraction") { request["timeout_ms"] = 0.5; }
-    SUBCASE("none") { request["timeout_ms"] = 0; }
-    SUBCASE("a negative time") { request["timeout_ms"] = -5; }
-    SUBCASE("a very negative time") { request["timeout_ms"] = -1e300; }
+    SUBCASE("a fraction") {
+        request["timeout_ms"] = 0.5;
+    }
+    SUBCASE("none") {
+        request["timeout_ms"] = 0;
+    }
+    SUBCASE("a negative time") {
+        request["timeout_ms"] = -5;
+    }
+    SUBCASE("a very negative time") {
+        request["timeout_ms"] = -1e300;
+    }
     for (int i = 0; i < 2; ++i) {
         const TimePoint asked = Clock::now();
         CHECK(controlled.ask(client, request) ==
@@ -120,7 +134,9 @@ TEST_CASE("a client that goes while it waits is forgotten") {
     Controlled controlled;
     FarEnd gone = controlled.connect();
     FarEnd waiting = controlled.connect();
-    SUBCASE("without a limit") { controlled.tell(gone, wait_for_ever); }
+    SUBCASE("without a limit") {
+        controlled.tell(gone, wait_for_ever);
+    }
     SUBCASE("with one that passes then") {
         controlled.tell(gone, {{"command", "wait"}, {"timeout_ms", 20}});
     }

@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-BrokerSettings accepted(std::string_view text) {
+BrokerSettings accepted_broker(std::string_view text) {
     return accepted_config(text).broker;
 }
 
@@ -18,12 +18,10 @@ std::string listener(std::string_view address, std::string_view line = "") {
     return fmt::format("[[broker.listen]]\nname = 'guest'\naddress = '{}'\n{}\n", address, line);
 }
 
-const std::string some_key = "SHA256:" + std::string(43, 'a');
-
 } // namespace
 
 TEST_CASE("every key of the broker is read") {
-    const BrokerSettings broker = accepted(fmt::format(R"(
+    const BrokerSettings broker = accepted_broker(fmt::format(R"(
         [broker]
         server = "http://localhost:8080"
         server_uids = [998, 0]
@@ -48,7 +46,7 @@ TEST_CASE("every key of the broker is read") {
         rate = 9
         approve = "never"
     )",
-                                                       some_key));
+                                                              some_key));
     CHECK(broker.server == "http://localhost:8080");
     CHECK(broker.server_uids == std::vector<uid_t>{998, 0});
     CHECK(broker.mode == BackendMode::local_keys);
@@ -68,12 +66,12 @@ TEST_CASE("every key of the broker is read") {
 TEST_CASE("an address that others can reach needs a token") {
     for (const char* const address : {"tcp:0.0.0.0:1", "tcp:[::]:1", "tcp:172.16.0.1:498"}) {
         check_refused(listener(address), "1:1", "others can reach: it needs a token_file");
-        CHECK(accepted(listener(address, "token_file = '/t'")).listens.size() == 1);
+        CHECK(accepted_broker(listener(address, "token_file = '/t'")).listens.size() == 1);
     }
     check_refused(listener("vsock:1"), "1:1", "every virtual machine can reach");
-    CHECK(accepted(listener("vsock:1", "token_file = '/t'")).listens.size() == 1);
+    CHECK(accepted_broker(listener("vsock:1", "token_file = '/t'")).listens.size() == 1);
     for (const char* const address : {"unix:/s", "tcp:127.0.0.1:1", "tcp:[::1]:1"})
-        CHECK(accepted(listener(address)).listens[0].address == address);
+        CHECK(accepted_broker(listener(address)).listens[0].address == address);
 }
 
 TEST_CASE("what a broker cannot be is refused where it stands") {

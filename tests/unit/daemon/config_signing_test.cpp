@@ -9,16 +9,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::vector<SigningSettings> accepted(std::string_view text) {
+std::vector<SigningSettings> accepted_signing(std::string_view text) {
     return accepted_config(text).signing;
 }
-
-const std::string some_key = "SHA256:" + std::string(43, 'a');
 
 } // namespace
 
 TEST_CASE("a signing listener needs an address alone") {
-    const auto listeners = accepted("[[signing]]\nlisten = '127.0.0.1:7221'\n");
+    const auto listeners = accepted_signing("[[signing]]\nlisten = '127.0.0.1:7221'\n");
     REQUIRE(listeners.size() == 1);
     const SigningSettings& listener = listeners[0];
     CHECK(to_text(listener.listen) == "127.0.0.1:7221");
@@ -27,11 +25,11 @@ TEST_CASE("a signing listener needs an address alone") {
     CHECK(listener.keys.empty());
     CHECK_FALSE(listener.access.requires_token);
     CHECK(listener.max_body == 16 * 1024 * 1024);
-    CHECK(accepted("signing = []").empty());
+    CHECK(accepted_signing("signing = []").empty());
 }
 
 TEST_CASE("every key of a signing listener is read") {
-    const auto listeners = accepted(fmt::format(R"(
+    const auto listeners = accepted_signing(fmt::format(R"(
         [[signing]]
         name = "box"
         listen = "unix:~/sign.sock"
@@ -45,7 +43,7 @@ TEST_CASE("every key of a signing listener is read") {
         rate = 5
         timeout = "3s"
     )",
-                                                some_key));
+                                                        some_key));
     REQUIRE(listeners.size() == 1);
     const SigningSettings& listener = listeners[0];
     CHECK(listener.name == "box");
@@ -65,7 +63,7 @@ TEST_CASE("beyond this host everybody needs a token, and so a token file") {
     for (const char* const address : {"0.0.0.0:1", "[::]:1", "172.17.0.1:1", "[fe80::1]:1"}) {
         check_refused(fmt::format("\n[[signing]]\nlisten = '{}'", address), "2:", "'token_file'");
         const auto listeners =
-            accepted(fmt::format("[[signing]]\nlisten = '{}'\ntoken_file = '/t'", address));
+            accepted_signing(fmt::format("[[signing]]\nlisten = '{}'\ntoken_file = '/t'", address));
         CHECK(listeners.at(0).access.requires_token);
     }
     check_refused("[[signing]]\nlisten = '[::1]:1'\nrequire_token = true", "1:", "'token_file'");
@@ -102,14 +100,16 @@ TEST_CASE("two listeners have neither one address nor one name, and there are no
     std::string many;
     for (std::size_t i = 1; i <= most_signing_listeners; ++i)
         many += fmt::format("[[signing]]\nlisten = '127.0.0.1:{}'\n", i);
-    CHECK(accepted(many).size() == most_signing_listeners);
+    CHECK(accepted_signing(many).size() == most_signing_listeners);
     check_refused(many + "[[signing]]\nlisten = '127.0.0.1:99'\n", "33:", "more than 16");
 }
 
 TEST_CASE("the agent gets no longer for a signature than the proxy waits") {
     const std::string listener = "[[signing]]\nlisten = '127.0.0.1:7221'\n";
-    CHECK(accepted(listener + "timeout = '60s'\n")[0].timeout == 60s);
+    CHECK(accepted_signing(listener + "timeout = '60s'\n")[0].timeout == 60s);
     check_refused(listener + "timeout = '61s'\n", "3:", "proxy.sign_timeout, which is 60 s");
-    CHECK(accepted(listener + "timeout = '2m'\n[proxy]\nsign_timeout = '2m'\n")[0].timeout == 2min);
-    CHECK(accepted(listener + "[proxy]\nsign_timeout = '10s'\n")[0].timeout == 10s);
+    CHECK(
+        accepted_signing(listener + "timeout = '2m'\n[proxy]\nsign_timeout = '2m'\n")[0].timeout ==
+        2min);
+    CHECK(accepted_signing(listener + "[proxy]\nsign_timeout = '10s'\n")[0].timeout == 10s);
 }

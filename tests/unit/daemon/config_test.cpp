@@ -1,58 +1,23 @@
-#include "supervisor/daemon/config.hpp"
-
+#include "tests/support/contains.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "tests/unit/daemon/parsed.hpp"
 
 #include <doctest/doctest.h>
 
 #include <cerrno>
-#include <initializer_list>
 
 #include <fmt/format.h>
 
 using namespace livesock;
 using namespace std::chrono_literals;
 
-namespace {
-
-Result<Config> parse(std::string_view text) {
-    return parse_config(text, "livesock.toml", "/home/ann");
-}
-
-Config accepted(std::string_view text) {
-    const Result<Config> config = parse(text);
-    REQUIRE_MESSAGE(config.ok(), (config.ok() ? "" : config.error().message));
-    return *config;
-}
-
-std::string refused(std::string_view text) {
-    const Result<Config> config = parse(text);
-    REQUIRE_MESSAGE(!config.ok(), text);
-    return config.error().message;
-}
-
-bool contains(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
-
-/// Checks that `text` is refused at `place` ("LINE:COLUMN" or "LINE:") for what `parts` say.
-void check_refused(std::string_view text, const std::string& place,
-                   std::initializer_list<std::string_view> parts) {
-    const std::string message = refused(text);
-    CHECK_MESSAGE(message.starts_with("livesock.toml:" + place), message);
-    for (const std::string_view part : parts)
-        CHECK_MESSAGE(contains(message, part), message, " lacks: ", part);
-    CHECK_MESSAGE(!contains(message, "\n"), message);
-}
-
-} // namespace
-
 TEST_CASE("an empty configuration is the default one") {
-    CHECK(accepted("") == Config{});
-    CHECK(accepted("# nothing\n\n[probe]\n[log]\n") == Config{});
+    CHECK(accepted_config("") == Config{});
+    CHECK(accepted_config("# nothing\n\n[probe]\n[log]\n") == Config{});
 }
 
 TEST_CASE("every key is read") {
-    const Config config = accepted(R"(
+    const Config config = accepted_config(R"(
         [discovery]
         forwarded = false
         globs = ["/run/user/*/agent", "~/.agents/*.sock"]
@@ -85,7 +50,7 @@ TEST_CASE("every key is read") {
 }
 
 TEST_CASE("the manual's example says the defaults") {
-    CHECK(accepted(R"(
+    CHECK(accepted_config(R"(
         [discovery]
         forwarded = true
         globs = []
@@ -106,8 +71,8 @@ TEST_CASE("the manual's example says the defaults") {
 }
 
 TEST_CASE("dotted keys and inline tables are tables too") {
-    CHECK(accepted("probe.interval = '1s'").probe.interval == 1s);
-    CHECK(accepted("probe = { interval = '1s' }").probe.interval == 1s);
+    CHECK(accepted_config("probe.interval = '1s'").probe.interval == 1s);
+    CHECK(accepted_config("probe = { interval = '1s' }").probe.interval == 1s);
 }
 
 TEST_CASE("an unknown table is refused at its name") {
@@ -121,7 +86,7 @@ TEST_CASE("an unknown table is refused at its name") {
 }
 
 TEST_CASE("the policy is read") {
-    const Config config = accepted(R"(
+    const Config config = accepted_config(R"(
         selection.mode = "merge"
         [policy]
         read_only = true
@@ -137,9 +102,9 @@ TEST_CASE("the policy is read") {
     CHECK(config.proxy.policy.restricts());
     CHECK(config.proxy.policy.on_wait == "tmux display-message touch");
     CHECK(config.proxy.policy.on_wait_after == 3s);
-    CHECK_FALSE(accepted("[policy]\non_wait = 'true'").proxy.policy.restricts());
+    CHECK_FALSE(accepted_config("[policy]\non_wait = 'true'").proxy.policy.restricts());
     check_refused("[policy]\non_wait = ['true']", "2:11", {"policy.on_wait", "a string"});
-    CHECK_FALSE(accepted("[policy]\nkeys = []").proxy.policy.restricts());
+    CHECK_FALSE(accepted_config("[policy]\nkeys = []").proxy.policy.restricts());
     check_refused("[policy]\nkeys = ['a', '']", "2:14", {"policy.keys", "not empty"});
     check_refused("[policy]\nkeys = 'a'", "2:8", {"expected an array of strings"});
     check_refused("[policy]\ndeny_comm = [1]", "2:14", {"policy.deny_comm has 1 in it"});
@@ -191,14 +156,14 @@ TEST_CASE("a bad duration is refused") {
 }
 
 TEST_CASE("only a grace of zero is a time") {
-    CHECK(accepted("proxy.grace = '0ms'").proxy.grace == 0ms);
+    CHECK(accepted_config("proxy.grace = '0ms'").proxy.grace == 0ms);
     for (const char* key :
          {"probe.timeout", "probe.hung_after", "proxy.list_timeout", "proxy.sign_timeout"})
         CHECK(contains(refused(fmt::format("{} = '0s'", key)), key));
 }
 
 TEST_CASE("an agent is not hung before it is late") {
-    CHECK(accepted("probe = {timeout = '5s', hung_after = '5s'}").probe.hung_after == 5s);
+    CHECK(accepted_config("probe = {timeout = '5s', hung_after = '5s'}").probe.hung_after == 5s);
     check_refused("[probe]\nhung_after = '1s'\ntimeout = '5s'", "2:14",
                   {"probe.hung_after is 1.0 s", "no less than probe.timeout, which is 5.0 s"});
     check_refused("[probe]\ntimeout = '11s'", "2:11", {"probe.hung_after is 10 s"});
@@ -206,8 +171,8 @@ TEST_CASE("an agent is not hung before it is late") {
 }
 
 TEST_CASE("the number of clients has bounds") {
-    CHECK(accepted("proxy.max_clients = 1").proxy.max_clients == 1);
-    CHECK(accepted("proxy.max_clients = 1_000_000").proxy.max_clients == 1'000'000);
+    CHECK(accepted_config("proxy.max_clients = 1").proxy.max_clients == 1);
+    CHECK(accepted_config("proxy.max_clients = 1_000_000").proxy.max_clients == 1'000'000);
     for (const char* text : {"0", "-1", "1000001", "9223372036854775807"})
         check_refused(fmt::format("proxy.max_clients = {}", text), "1:21",
                       {"a whole number from 1 to 1000000"});
@@ -230,7 +195,7 @@ TEST_CASE("a pattern that is refused is shown") {
 }
 
 TEST_CASE("fallbacks are read in their order") {
-    const Config config = accepted(R"(
+    const Config config = accepted_config(R"(
         [[fallback]]
         socket = "~/.gnupg/S.gpg-agent.ssh"
         [[fallback]]
@@ -246,8 +211,8 @@ TEST_CASE("fallbacks are read in their order") {
           std::vector<std::string>{"npiperelay.exe", "-ei", "$X ~ %u *"});
     CHECK(config.fallbacks[2].command == std::vector<std::string>{"/home/ann/bin/relay"});
     CHECK(config.fallbacks[3].local_keys);
-    CHECK(accepted("fallback = [ { local_keys = true } ]").fallbacks.size() == 1);
-    CHECK(accepted("fallback = []").fallbacks.empty());
+    CHECK(accepted_config("fallback = [ { local_keys = true } ]").fallbacks.size() == 1);
+    CHECK(accepted_config("fallback = []").fallbacks.empty());
 }
 
 TEST_CASE("a fallback is one of three") {
@@ -324,7 +289,7 @@ TEST_CASE("of several errors the first in the file is told") {
 
 TEST_CASE("a huge configuration is refused") {
     CHECK(contains(refused(std::string(largest_config + 1, '#')), "larger than 1048576 bytes"));
-    CHECK(accepted(std::string(largest_config, '#')) == Config{});
+    CHECK(accepted_config(std::string(largest_config, '#')) == Config{});
 }
 
 TEST_CASE("no depth of nesting ends the stack") {
@@ -345,10 +310,10 @@ TEST_CASE("no depth of nesting ends the stack") {
 }
 
 TEST_CASE("letters that are not ASCII are taken in strings and comments, refused elsewhere") {
-    CHECK(accepted("# \xc3\xa9\ndiscovery.globs = ['/\xd1\x96', \"/\xc3\xa9\"] #\xc3\xa9")
+    CHECK(accepted_config("# \xc3\xa9\ndiscovery.globs = ['/\xd1\x96', \"/\xc3\xa9\"] #\xc3\xa9")
               .discovery.globs.back() == "/\xc3\xa9");
-    CHECK(accepted("log.level = \"\"\"\\\n  debug\"\"\"").log_level == log::Level::debug);
-    CHECK(accepted("\xef\xbb\xbflog.level = 'debug'").log_level == log::Level::debug);
+    CHECK(accepted_config("log.level = \"\"\"\\\n  debug\"\"\"").log_level == log::Level::debug);
+    CHECK(accepted_config("\xef\xbb\xbflog.level = 'debug'").log_level == log::Level::debug);
     check_refused("[probe]\n\xd1\x96 = 1", "2:1:", {"this is not TOML"});
     check_refused("[probe]\na = '\xc3\xa9' \xd1\x96", "2:9:", {"this is not TOML"});
     check_refused("log.level = \"\"\"\\\n\xd1\x96\"\"\"", "1:13:", {"is \"\xd1\x96\""});
@@ -391,7 +356,7 @@ TEST_CASE("stand_in stands before the first table") {
 }
 
 TEST_CASE("upstreams and listeners are read in their order") {
-    const Config config = accepted(R"(
+    const Config config = accepted_config(R"(
         [[upstream]]
         tcp = "172.16.0.1:7222"
         token_file = "~/token"
@@ -445,14 +410,14 @@ TEST_CASE("a listener that others can reach needs something that tells them apar
     check_refused("[[listen]]\nvsock = '2:1'\ncids = [4294967295]\n", "3:9", {"numbers of"});
     check_refused("[[listen]]\ntcp = '127.0.0.1:1'\ncids = [3]\n", "1:", {"cids is for vsock"});
     check_refused("[[listen]]\npath = '/a'\ntoken_file = '/t'\n", "1:", {"this user alone"});
-    accepted("[[listen]]\ntcp = '127.0.0.1:1'\n");
-    accepted("[[listen]]\ntcp = '0.0.0.0:1'\ntoken_file = '/t'\n");
+    accepted_config("[[listen]]\ntcp = '127.0.0.1:1'\n");
+    accepted_config("[[listen]]\ntcp = '0.0.0.0:1'\ntoken_file = '/t'\n");
 }
 
 TEST_CASE("an upstream that leads to our own listener is refused") {
     check_refused("[[listen]]\ntcp = '127.0.0.1:1'\n[[upstream]]\ntcp = '127.0.0.1:1'\n",
                   "3:", {"in a circle"});
-    accepted("[[listen]]\ntcp = '127.0.0.1:1'\n[[upstream]]\ntcp = '127.0.0.1:2'\n");
+    accepted_config("[[listen]]\ntcp = '127.0.0.1:1'\n[[upstream]]\ntcp = '127.0.0.1:2'\n");
     SUBCASE("by another name") {
         const std::string listen = "[[listen]]\ntoken_file = '/t'\n";
         for (const char* const tcp : {"0.0.0.0:1", "localhost:1"})
@@ -465,14 +430,14 @@ TEST_CASE("an upstream that leads to our own listener is refused") {
                             listen, vsock),
                 "4:", {"in a circle"});
         // Of a virtual machine, that serves what its host has.
-        accepted(listen + "vsock = 'any:1'\n[[upstream]]\nvsock = 'host:1'\n");
+        accepted_config(listen + "vsock = 'any:1'\n[[upstream]]\nvsock = 'host:1'\n");
     }
     SUBCASE("of guests, too") {
         const std::string bus = "[[upstream]]\nbus = 'http://localhost:7333/'\n";
         const std::string listen = "[[broker.listen]]\nname = 'vm'\ntoken_file = '/t'\n"
                                    "address = 'tcp:127.0.0.1:733";
         check_refused(bus + listen + "3'\n", "1:", {"[[broker.listen]]", "in a circle"});
-        accepted(bus + listen + "4'\n");
+        accepted_config(bus + listen + "4'\n");
         check_refused(bus + "[[broker.listen]]\nname = 'vm'\ntoken_file = '/t'\n"
                             "address = 'tcp:0.0.0.0:7333'\n",
                       "1:", {"in a circle"});
@@ -480,8 +445,9 @@ TEST_CASE("an upstream that leads to our own listener is refused") {
 }
 
 TEST_CASE("labels are by the address of a client or the path of a socket") {
-    const Config config = accepted("[labels]\n\"10.0.0.5\" = 'laptop'\n'fe80::1%eth0' = 'tower'\n"
-                                   "\"/a b/c\" = 'work'\n\"~/agent\" = 'home'\n");
+    const Config config =
+        accepted_config("[labels]\n\"10.0.0.5\" = 'laptop'\n'fe80::1%eth0' = 'tower'\n"
+                        "\"/a b/c\" = 'work'\n\"~/agent\" = 'home'\n");
     CHECK(config.labels == Labels{{"10.0.0.5", "laptop"},
                                   {"fe80::1%eth0", "tower"},
                                   {"/a b/c", "work"},
@@ -500,6 +466,6 @@ TEST_CASE("labels are by the address of a client or the path of a socket") {
 }
 
 TEST_CASE("the policy may be to follow the client that types") {
-    CHECK(accepted("selection.policy = 'active-client'").selection.policy ==
+    CHECK(accepted_config("selection.policy = 'active-client'").selection.policy ==
           SelectionPolicy::active_client);
 }

@@ -71,8 +71,12 @@ TEST_CASE("the foreground does not wait for the end of the background") {
 TEST_CASE("an error that is reported is printed, and the foreground fails") {
     InChild child;
     std::string message;
-    SUBCASE("a short one") { message = "cannot listen at '/run/x': no room"; }
-    SUBCASE("one of several reads") { message = std::string(3000, 'x') + "!"; }
+    SUBCASE("a short one") {
+        message = "cannot listen at '/run/x': no room";
+    }
+    SUBCASE("one of several reads") {
+        message = std::string(3000, 'x') + "!";
+    }
     const Ended ended = child.run([&](const InChild&) {
         Readiness readiness = go_into_background();
         readiness.report(Error{message});
@@ -85,9 +89,15 @@ TEST_CASE("an error that is reported is printed, and the foreground fails") {
 TEST_CASE("a background that ends without a report has failed") {
     InChild child;
     std::function<void(Readiness&)> end;
-    SUBCASE("by exit") { end = [](Readiness&) { ::_exit(0); }; }
-    SUBCASE("by a signal") { end = [](Readiness&) { ::raise(SIGKILL); }; }
-    SUBCASE("by giving up") { end = [](Readiness& readiness) { readiness = Readiness(); }; }
+    SUBCASE("by exit") {
+        end = [](Readiness&) { ::_exit(0); };
+    }
+    SUBCASE("by a signal") {
+        end = [](Readiness&) { ::raise(SIGKILL); };
+    }
+    SUBCASE("by giving up") {
+        end = [](Readiness& readiness) { readiness = Readiness(); };
+    }
     const Ended ended = child.run([&](const InChild&) {
         Readiness readiness = go_into_background();
         end(readiness);

@@ -110,12 +110,16 @@ std::string wrong_path(const std::string& bound, const std::string& path) {
 TEST_CASE("the service manager is told at the socket that it names") {
     const TempDir temp;
     std::string name;
-    SUBCASE("a path") { name = temp.entry("notify"); }
+    SUBCASE("a path") {
+        name = temp.entry("notify");
+    }
     SUBCASE("the longest path") {
         name = temp.entry("");
         name += std::string(longest_socket_path - name.size(), 'n');
     }
-    SUBCASE("an abstract name") { name = "@" + temp.entry("notify"); }
+    SUBCASE("an abstract name") {
+        name = "@" + temp.entry("notify");
+    }
     const Manager manager(name);
     const ScopedVariable variable("NOTIFY_SOCKET", name.c_str());
     notify_service_manager("READY=1");
@@ -129,10 +133,18 @@ TEST_CASE("without a service manager nothing happens") {
     const TempDir temp;
     std::optional<std::string> name;
     SUBCASE("no name") {}
-    SUBCASE("an empty name") { name = ""; }
-    SUBCASE("a name that is too short") { name = "@"; }
-    SUBCASE("a name that is too long") { name = temp.entry(std::string(200, 'x')); }
-    SUBCASE("nobody there") { name = temp.entry("none"); }
+    SUBCASE("an empty name") {
+        name = "";
+    }
+    SUBCASE("a name that is too short") {
+        name = "@";
+    }
+    SUBCASE("a name that is too long") {
+        name = temp.entry(std::string(200, 'x'));
+    }
+    SUBCASE("nobody there") {
+        name = temp.entry("none");
+    }
     const ScopedVariable variable("NOTIFY_SOCKET", name ? name->c_str() : nullptr);
     notify_service_manager("READY=1");
 }
@@ -151,9 +163,15 @@ TEST_CASE("the only socket that is passed is taken, whatever its name") {
     Passed passed;
     passed.add_listener(passed.path);
     SUBCASE("none") {}
-    SUBCASE("an empty one") { passed.names = ""; }
-    SUBCASE("ours") { passed.names = "agent"; }
-    SUBCASE("that of the unit") { passed.names = "livesock.socket"; }
+    SUBCASE("an empty one") {
+        passed.names = "";
+    }
+    SUBCASE("ours") {
+        passed.names = "agent";
+    }
+    SUBCASE("that of the unit") {
+        passed.names = "livesock.socket";
+    }
     CHECK(passed.take() == "3");
 }
 
@@ -187,8 +205,12 @@ TEST_CASE("several sockets of which none is named agent are an error") {
     passed.add_listener(passed.path);
     passed.add_listener(passed.child.temp().entry("other.sock"));
     SUBCASE("no names") {}
-    SUBCASE("other names") { passed.names = "one:two"; }
-    SUBCASE("a name too many") { passed.names = "one:two:agent"; }
+    SUBCASE("other names") {
+        passed.names = "one:two";
+    }
+    SUBCASE("a name too many") {
+        passed.names = "one:two:agent";
+    }
     CHECK(passed.take() == "error: several sockets are passed by the service manager: name the "
                            "agent's one FileDescriptorName=agent");
 }
@@ -196,11 +218,21 @@ TEST_CASE("several sockets of which none is named agent are an error") {
 TEST_CASE("nothing is taken where nothing is passed to this process") {
     Passed passed;
     passed.add_listener(passed.path);
-    SUBCASE("but to another one") { passed.is_for_another = true; }
-    SUBCASE("none") { passed.count = "0"; }
-    SUBCASE("less than none") { passed.count = "-1"; }
-    SUBCASE("more than can be") { passed.count = "65"; }
-    SUBCASE("no number") { passed.count = "many"; }
+    SUBCASE("but to another one") {
+        passed.is_for_another = true;
+    }
+    SUBCASE("none") {
+        passed.count = "0";
+    }
+    SUBCASE("less than none") {
+        passed.count = "-1";
+    }
+    SUBCASE("more than can be") {
+        passed.count = "65";
+    }
+    SUBCASE("no number") {
+        passed.count = "many";
+    }
     CHECK(passed.take() == "none");
 }
 

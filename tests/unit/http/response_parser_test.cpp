@@ -3,11 +3,11 @@
 #include <doctest/doctest.h>
 
 using namespace livesock;
-using Step = ResponseParser::Step;
+using ResponseStep = ResponseParser::Step;
 
 namespace {
 
-struct Parsed {
+struct ParsedResponse {
     int status = 0;
     std::string type;
     std::string body;
@@ -17,24 +17,24 @@ struct Parsed {
     std::size_t left = 0; // of the input
 };
 
-Parsed parse(std::string_view text, std::size_t step = 100'000) {
+ParsedResponse parse(std::string_view text, std::size_t step = 100'000) {
     ResponseParser parser;
-    Parsed parsed;
+    ParsedResponse parsed;
     while (!text.empty() && !parsed.is_complete && !parsed.is_malformed) {
         std::string_view piece = text.substr(0, step);
         const std::size_t before = piece.size();
-        Step next = Step::more;
+        ResponseStep next = ResponseStep::more;
         do {
             next = parser.next(piece);
-            if (next == Step::head) {
+            if (next == ResponseStep::head) {
                 parsed.status = parser.status();
                 parsed.type = parser.type();
-            } else if (next == Step::body) {
+            } else if (next == ResponseStep::body) {
                 parsed.body += parser.piece();
             }
-            parsed.is_complete = next == Step::complete;
-            parsed.is_malformed = next == Step::malformed;
-        } while (next == Step::head || next == Step::body);
+            parsed.is_complete = next == ResponseStep::complete;
+            parsed.is_malformed = next == ResponseStep::malformed;
+        } while (next == ResponseStep::head || next == ResponseStep::body);
         text.remove_prefix(before - piece.size());
     }
     parsed.ends_with_connection = parser.at_end();
@@ -53,7 +53,7 @@ TEST_CASE("a response is read, however it arrives") {
         "Trailer: x\r\n\r\n";
     for (const std::string& text : {lengthy, chunked})
         for (const std::size_t step : {1U, 2U, 3U, 1000U}) {
-            const Parsed parsed = parse(text, step);
+            const ParsedResponse parsed = parse(text, step);
             CHECK(parsed.is_complete);
             CHECK(parsed.status == 200);
             CHECK(parsed.type == "text/plain");
@@ -63,7 +63,7 @@ TEST_CASE("a response is read, however it arrives") {
 }
 
 TEST_CASE("a body without a length ends with the connection, others do not") {
-    const Parsed open = parse("HTTP/1.0 200 OK\r\n\r\nhel");
+    const ParsedResponse open = parse("HTTP/1.0 200 OK\r\n\r\nhel");
     CHECK(open.body == "hel");
     CHECK(!open.is_complete);
     CHECK(open.ends_with_connection);
@@ -76,8 +76,8 @@ TEST_CASE("a body without a length ends with the connection, others do not") {
 TEST_CASE("an answer without a body is complete with its head") {
     CHECK(parse("HTTP/1.1 204 No Content\r\n\r\n").is_complete);
     CHECK(parse("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n").is_complete);
-    const Parsed interim = parse("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 Accepted\r\n"
-                                 "Content-Length: 0\r\n\r\n");
+    const ParsedResponse interim = parse("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 Accepted\r\n"
+                                         "Content-Length: 0\r\n\r\n");
     CHECK(interim.is_complete);
     CHECK(interim.status == 202);
 }

@@ -5,9 +5,9 @@ using namespace livesock;
 
 namespace {
 
-const Identity ann{make_blob('a'), "ann"};
-const Identity bob{make_blob('b'), "bob"};
-const std::vector<Identity> both{ann, bob};
+const Identity anns_key{make_blob('a'), "ann"};
+const Identity bobs_key{make_blob('b'), "bob"};
+const std::vector<Identity> both{anns_key, bobs_key};
 
 std::optional<std::string> judge(const PolicySettings& policy, const std::string& frame) {
     return refused_by(policy, Message(frame), both, 0);
@@ -19,14 +19,14 @@ TEST_CASE("without a rule everything passes") {
     const PolicySettings open;
     CHECK(!open.restricts());
     for (const std::string& frame :
-         {add_key_frame, request_identities_frame(), sign_request_for(ann.blob)})
+         {add_key_frame, request_identities_frame(), sign_request_for(anns_key.blob)})
         CHECK(!judge(open, frame));
 }
 
 TEST_CASE("read_only lets list, sign, query and session-bind pass") {
     const PolicySettings policy{.read_only = true, .keys = {}, .deny_comm = {}};
     CHECK(policy.restricts());
-    for (const std::string& frame : {request_identities_frame(), sign_request_for(ann.blob),
+    for (const std::string& frame : {request_identities_frame(), sign_request_for(anns_key.blob),
                                      query_frame(), session_bind_frame()})
         CHECK(!judge(policy, frame));
     for (const MessageType type :
@@ -44,15 +44,15 @@ TEST_CASE("a session-bind always reaches the agent: without it constraints would
 }
 
 TEST_CASE("keys are allowed by fingerprint and by comment") {
-    for (const std::string& name : {std::string("ann"), fingerprint(ann.blob)}) {
+    for (const std::string& name : {std::string("ann"), fingerprint(anns_key.blob)}) {
         const PolicySettings policy{.read_only = false, .keys = {name}, .deny_comm = {}};
         CHECK(policy.restricts());
-        CHECK(!judge(policy, sign_request_for(ann.blob)));
-        CHECK(judge(policy, sign_request_for(bob.blob)) == "policy.keys");
+        CHECK(!judge(policy, sign_request_for(anns_key.blob)));
+        CHECK(judge(policy, sign_request_for(bobs_key.blob)) == "policy.keys");
         CHECK(judge(policy, sign_request_for(make_blob('x'))) == "policy.keys");
         CHECK(judge(policy, make_frame(MessageType::sign_request, "cut")) == "policy.keys");
         const std::string list = identities_answer(both);
-        CHECK(allowed_identities(policy, Message(list)) == identities_answer({ann}));
+        CHECK(allowed_identities(policy, Message(list)) == identities_answer({anns_key}));
         const std::string broken = make_frame(MessageType::identities_answer, "x");
         CHECK(allowed_identities(policy, Message(broken)) == identities_answer({}));
     }

@@ -6,7 +6,7 @@ using namespace livesock;
 
 namespace {
 
-constexpr char shim[] = "/usr/lib/livesock/liblivesock.so";
+constexpr const char* shim = "/usr/lib/livesock/liblivesock.so";
 
 } // namespace
 

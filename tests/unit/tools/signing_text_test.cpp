@@ -1,5 +1,7 @@
 #include "tools/signing_text.hpp"
 
+#include "tests/support/contains.hpp"
+
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
@@ -14,25 +16,21 @@ SigningReport listener_at(const std::string& address) {
         .name = "box", .listen = address, .namespaces = {"git"}, .public_key = "ssh-ed25519 AAAA"};
 }
 
-bool has(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
-
 } // namespace
 
 TEST_CASE("a loopback listener is reached through the host's network") {
     const std::string text = expose_text(listener_at("127.0.0.1:7221"), host);
-    CHECK(has(text, "'--network' 'host'"));
-    CHECK(has(text, "'LIVESOCK_SIGN_URL=http://127.0.0.1:7221'"));
-    CHECK(has(text, "git config --global user.signingkey 'key::ssh-ed25519 AAAA'"));
-    CHECK(has(text, "'/opt/it'\\''s/livesock-sign:/usr/local/bin/livesock-sign:ro'"));
-    CHECK_FALSE(has(text, "TOKEN_FILE"));
+    CHECK(contains(text, "'--network' 'host'"));
+    CHECK(contains(text, "'LIVESOCK_SIGN_URL=http://127.0.0.1:7221'"));
+    CHECK(contains(text, "git config --global user.signingkey 'key::ssh-ed25519 AAAA'"));
+    CHECK(contains(text, "'/opt/it'\\''s/livesock-sign:/usr/local/bin/livesock-sign:ro'"));
+    CHECK_FALSE(contains(text, "TOKEN_FILE"));
 }
 
 TEST_CASE("of a Unix listener the directory is mounted, and cannot be written to") {
     const std::string text = expose_text(listener_at("unix:/home/ann/s/sign.sock"), host);
-    CHECK(has(text, "'-v' '/home/ann/s:/run/livesock:ro'"));
-    CHECK(has(text, "'LIVESOCK_SIGN_URL=unix:/run/livesock/sign.sock'"));
+    CHECK(contains(text, "'-v' '/home/ann/s:/run/livesock:ro'"));
+    CHECK(contains(text, "'LIVESOCK_SIGN_URL=unix:/run/livesock/sign.sock'"));
 }
 
 TEST_CASE("the directory of a Unix listener is all that is mounted for it") {
@@ -45,14 +43,14 @@ TEST_CASE("a listener at all addresses is reached by the gateway's name, which i
     SigningReport listener = listener_at("0.0.0.0:7221");
     listener.token_file = "/home/ann/tokens";
     std::string text = expose_text(listener, host);
-    CHECK(has(text, "'--add-host' 'host.docker.internal:host-gateway'"));
-    CHECK(has(text, "'LIVESOCK_SIGN_URL=http://host.docker.internal:7221'"));
-    CHECK(has(text, "hosts = [\"host.docker.internal\"]"));
-    CHECK(has(text, "livesock signing token 'container-box' --listener 'box'"));
-    CHECK(has(text, "LIVESOCK_SIGN_TOKEN_FILE=/run/secrets/livesock-sign-token"));
-    CHECK_FALSE(has(text, "/home/ann/tokens")); // that is not what a container may have
+    CHECK(contains(text, "'--add-host' 'host.docker.internal:host-gateway'"));
+    CHECK(contains(text, "'LIVESOCK_SIGN_URL=http://host.docker.internal:7221'"));
+    CHECK(contains(text, "hosts = [\"host.docker.internal\"]"));
+    CHECK(contains(text, "livesock signing token 'container-box' --listener 'box'"));
+    CHECK(contains(text, "LIVESOCK_SIGN_TOKEN_FILE=/run/secrets/livesock-sign-token"));
+    CHECK_FALSE(contains(text, "/home/ann/tokens")); // that is not what a container may have
     listener.hosts = {"host.docker.internal"};
-    CHECK_FALSE(has(expose_text(listener, host), "hosts ="));
+    CHECK_FALSE(contains(expose_text(listener, host), "hosts ="));
 }
 
 TEST_CASE("the token has a name that the supervisor takes, whatever the listener is called") {
@@ -62,7 +60,7 @@ TEST_CASE("the token has a name that the supervisor takes, whatever the listener
     const std::string text = expose_text(listener, host);
     const std::string name = "container-unix__home_it_s_me__a_b_c_" + std::string(28, 'x');
     CHECK(name.size() == 64);
-    CHECK(has(text, "livesock signing token '" + name + "' "));
+    CHECK(contains(text, "livesock signing token '" + name + "' "));
 }
 
 TEST_CASE("a devcontainer gets the same as JSON") {
@@ -71,6 +69,6 @@ TEST_CASE("a devcontainer gets the same as JSON") {
     const auto container = nlohmann::json::parse(expose_devcontainer(listener, host));
     CHECK(container["containerEnv"]["LIVESOCK_SIGN_URL"] == "http://172.17.0.1:7221");
     CHECK(container["mounts"].size() == 2);
-    CHECK(has(container["mounts"][1], "${localEnv:HOME}/.config/livesock/box.token"));
-    CHECK(has(container["postCreateCommand"], "gpg.ssh.program 'livesock-sign'"));
+    CHECK(contains(container["mounts"][1], "${localEnv:HOME}/.config/livesock/box.token"));
+    CHECK(contains(container["postCreateCommand"], "gpg.ssh.program 'livesock-sign'"));
 }

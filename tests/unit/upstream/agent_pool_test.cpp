@@ -5,6 +5,7 @@
 #include "tests/support/fake_agent.hpp"
 #include "tests/support/run_until.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "tests/unit/upstream/usual.hpp"
 
 #include <cerrno>
 
@@ -16,8 +17,6 @@ using namespace livesock;
 using namespace std::chrono_literals;
 
 namespace {
-
-const ProbeSettings slow{.interval = 1h, .timeout = 1h, .hung_after = 1h};
 
 struct Pooled {
     TempDir temp;

@@ -4,6 +4,7 @@
 #include "tests/support/far_end.hpp"
 #include "tests/support/run_until.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "tests/unit/upstream/usual.hpp"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -13,11 +14,6 @@ using namespace livesock;
 using namespace std::chrono_literals;
 
 namespace {
-
-/// Time is not what is tested: nothing happens by itself while a test runs.
-const ProbeSettings slow{.interval = 1h, .timeout = 1h, .hung_after = 1h};
-
-const Identity ann{make_blob('a'), "ann@desk"};
 
 struct Watched {
     TempDir temp;

@@ -4,6 +4,7 @@
 #include "tests/support/fake_agent.hpp"
 #include "tests/support/run_until.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "tests/unit/upstream/usual.hpp"
 
 #include <doctest/doctest.h>
 
@@ -11,8 +12,6 @@ using namespace livesock;
 using namespace std::chrono_literals;
 
 namespace {
-
-const ProbeSettings slow{.interval = 1h, .timeout = 1h, .hung_after = 1h};
 
 /// Answers every question with an empty list of identities, and adds a line to the file "starts".
 FallbackSettings command(const TempDir& temp, const std::string& name) {
@@ -28,7 +27,7 @@ FallbackSettings socket(std::string path) {
     return {.socket = std::move(path), .command = {}, .local_keys = false};
 }
 
-struct Pooled {
+struct WithFallbacks {
     TempDir temp;
     EventLoop loop = make_loop();
     RuntimeDir directory = std::move(*RuntimeDir::make(temp.entry("r")));
@@ -56,7 +55,7 @@ struct Pooled {
 } // namespace
 
 TEST_CASE("a command is started when no agent is live, and is not led to past the proxy") {
-    Pooled pooled;
+    WithFallbacks pooled;
     pooled.fallbacks.apply({command(pooled.temp, "relay")});
     CHECK(pooled.children.count() == 0);
     CHECK(pooled.selects("fallback:relay"));
@@ -65,7 +64,7 @@ TEST_CASE("a command is started when no agent is live, and is not led to past th
 }
 
 TEST_CASE("a command is not started while an agent is live, and is when that has died") {
-    Pooled pooled;
+    WithFallbacks pooled;
     std::optional<FakeAgent> agent(std::in_place, pooled.loop, pooled.temp.entry("a"));
     REQUIRE(pooled.pool.add(agent->path(), Origin::forwarded));
     pooled.fallbacks.apply({command(pooled.temp, "relay")});
@@ -78,7 +77,7 @@ TEST_CASE("a command is not started while an agent is live, and is when that has
 }
 
 TEST_CASE("a command is ended when an agent is live again") {
-    Pooled pooled;
+    WithFallbacks pooled;
     pooled.fallbacks.apply({command(pooled.temp, "relay")});
     REQUIRE(pooled.selects("fallback:relay"));
     FakeAgent agent(pooled.loop, pooled.temp.entry("a"));
@@ -91,7 +90,7 @@ TEST_CASE("a command is ended when an agent is live again") {
 }
 
 TEST_CASE("the second command is started when the first is of no use, and not else") {
-    Pooled pooled;
+    WithFallbacks pooled;
     FallbackSettings first = command(pooled.temp, "first");
     SUBCASE("of use") {
         pooled.fallbacks.apply({first, command(pooled.temp, "second")});
@@ -112,7 +111,7 @@ TEST_CASE("the second command is started when the first is of no use, and not el
 }
 
 TEST_CASE("a pinned command runs even where another agent is live") {
-    Pooled pooled;
+    WithFallbacks pooled;
     FakeAgent agent(pooled.loop, pooled.temp.entry("a"));
     REQUIRE(pooled.pool.add(agent.path(), Origin::forwarded));
     pooled.fallbacks.apply({command(pooled.temp, "relay")});
@@ -125,7 +124,7 @@ TEST_CASE("a pinned command runs even where another agent is live") {
 }
 
 TEST_CASE("a command that cannot be executed is dead, and tried once an interval") {
-    Pooled pooled;
+    WithFallbacks pooled;
     pooled.fallbacks.apply(
         {{.socket = {}, .command = {"/nonexistent/relay"}, .local_keys = false}});
     const Candidate* const relay = pooled.pool.find("fallback:relay");
@@ -136,7 +135,7 @@ TEST_CASE("a command that cannot be executed is dead, and tried once an interval
 }
 
 TEST_CASE("a socket that comes later is waited for, and noticed") {
-    Pooled pooled;
+    WithFallbacks pooled;
     const std::string path = pooled.temp.entry("later");
     pooled.fallbacks.apply({socket(path)});
     REQUIRE(pooled.pool.find(path) != nullptr);
@@ -152,7 +151,7 @@ TEST_CASE("a socket that comes later is waited for, and noticed") {
 }
 
 TEST_CASE("an agent that was found is a fallback as soon as it is called one") {
-    Pooled pooled;
+    WithFallbacks pooled;
     FakeAgent agent(pooled.loop, pooled.temp.entry("a"));
     REQUIRE(pooled.pool.add(agent.path(), Origin::configured));
     pooled.fallbacks.apply({socket(agent.path())});
@@ -161,7 +160,7 @@ TEST_CASE("an agent that was found is a fallback as soon as it is called one") {
 }
 
 TEST_CASE("our own socket is no fallback") {
-    Pooled pooled;
+    WithFallbacks pooled;
     FakeAgent own(pooled.loop, pooled.temp.entry("own"));
     pooled.pool.never_use(own.path());
     pooled.fallbacks.apply({socket(own.path())});
@@ -170,7 +169,7 @@ TEST_CASE("our own socket is no fallback") {
 }
 
 TEST_CASE("what is the same when fallbacks are set anew stays as it is, at its new place") {
-    Pooled pooled;
+    WithFallbacks pooled;
     const FallbackSettings relay = command(pooled.temp, "relay");
     FakeAgent agent(pooled.loop, pooled.temp.entry("a"));
     pooled.fallbacks.apply({relay});
@@ -187,7 +186,7 @@ TEST_CASE("what is the same when fallbacks are set anew stays as it is, at its n
 }
 
 TEST_CASE("two commands of one name are told apart") {
-    Pooled pooled;
+    WithFallbacks pooled;
     pooled.fallbacks.apply({{.socket = {}, .command = {"false", "1"}, .local_keys = false},
                             {.socket = {}, .command = {"false", "2"}, .local_keys = false}});
     CHECK(pooled.pool.find("fallback:false") != nullptr);

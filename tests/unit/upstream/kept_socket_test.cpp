@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Kept {
+struct KeptName {
     TempDir temp;
     EventLoop loop = make_loop();
     std::string path = temp.entry("s");
@@ -39,7 +39,7 @@ struct Kept {
 } // namespace
 
 TEST_CASE("a name is ours until something else is there, and goes with us only while it is") {
-    Kept kept;
+    KeptName kept;
     kept.make();
     SocketName name(kept.path);
     CHECK(name.is_there());
@@ -65,7 +65,7 @@ TEST_CASE("a name is ours until something else is there, and goes with us only w
 }
 
 TEST_CASE("a socket says why there is none, until there is one") {
-    Kept kept;
+    KeptName kept;
     CHECK(kept.socket.reason().empty());
     kept.socket.failed(Error{"the address is taken", 0});
     CHECK(kept.socket.reason() == "the address is taken");
@@ -84,7 +84,7 @@ TEST_CASE("a socket says why there is none, until there is one") {
 }
 
 TEST_CASE("its name is looked after, once in any case, and when it has disappeared") {
-    Kept kept;
+    KeptName kept;
     kept.open();
     REQUIRE(run_until(kept.loop, [&] { return kept.restored == 1; }));
     CHECK(kept.socket.is_there());

@@ -35,7 +35,7 @@ class Child {
     pid_t pid_;
 };
 
-struct Watched {
+struct WatchedLogin {
     EventLoop loop = make_loop();
     int times_over = 0;
     LoginWatch watch{loop, ::getpid(), [this] { ++times_over; }};
@@ -44,7 +44,7 @@ struct Watched {
 } // namespace
 
 TEST_CASE("a login without a process is not followed, and not over either") {
-    Watched watched;
+    WatchedLogin watched;
     CHECK(!watched.watch.follow());
     CHECK(!watched.watch.is_following());
     settle(watched.loop);
@@ -52,7 +52,7 @@ TEST_CASE("a login without a process is not followed, and not over either") {
 }
 
 TEST_CASE("a login is over when its last process has ended") {
-    Watched watched;
+    WatchedLogin watched;
     const Child first;
     const Child second;
     REQUIRE(watched.watch.follow());
@@ -79,7 +79,7 @@ TEST_CASE("a login is over when its last process has ended") {
 }
 
 TEST_CASE("a further login over the same sshd is followed when asked for") {
-    Watched watched;
+    WatchedLogin watched;
     {
         const Child first;
         REQUIRE(watched.watch.follow());
@@ -95,7 +95,7 @@ TEST_CASE("a further login over the same sshd is followed when asked for") {
 }
 
 TEST_CASE("a process that has ended already is not followed") {
-    Watched watched;
+    WatchedLogin watched;
     const Child ended;
     ended.end();
     siginfo_t info{};
@@ -104,7 +104,7 @@ TEST_CASE("a process that has ended already is not followed") {
 }
 
 TEST_CASE("a watch that goes calls nobody") {
-    Watched watched;
+    WatchedLogin watched;
     int times_over = 0;
     const Child child;
     {

@@ -5,15 +5,13 @@
 #include "tests/support/far_port.hpp"
 #include "tests/support/run_until.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "tests/unit/upstream/usual.hpp"
 
 #include <doctest/doctest.h>
 
 using namespace livesock;
 
 namespace {
-
-const std::string token(32, 't');
-const Identity ann{make_blob('a'), "ann@desk"};
 
 struct Remote {
     TempDir temp;

@@ -1,6 +1,7 @@
 #include "supervisor/upstream/socket_file.hpp"
 
 #include "supervisor/base/unix_socket.hpp"
+#include "tests/support/stranger.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <cerrno>
@@ -34,8 +35,6 @@ int code_of(const std::string& path) {
     const Result<SocketFile> file = check_socket(path);
     return file ? 0 : file.error().code;
 }
-
-constexpr uid_t nobody = 65534;
 
 } // namespace
 

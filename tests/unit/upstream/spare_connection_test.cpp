@@ -9,7 +9,7 @@ using namespace livesock;
 
 namespace {
 
-struct Kept {
+struct KeptSpare {
     EventLoop loop = make_loop();
     SpareConnection spare{loop};
     FarEnd agent;
@@ -23,7 +23,7 @@ struct Kept {
 } // namespace
 
 TEST_CASE("a spare connection is given away once") {
-    Kept kept;
+    KeptSpare kept;
     CHECK(!kept.spare);
     CHECK(!kept.spare.take());
     kept.keep();
@@ -37,7 +37,7 @@ TEST_CASE("a spare connection is given away once") {
 }
 
 TEST_CASE("a spare connection that the agent ends, or talks on, is dropped") {
-    Kept kept;
+    KeptSpare kept;
     kept.keep();
     SUBCASE("ends") {
         kept.agent.close();
@@ -52,7 +52,7 @@ TEST_CASE("a spare connection that the agent ends, or talks on, is dropped") {
 }
 
 TEST_CASE("a spare connection that is dropped, or replaced, is closed") {
-    Kept kept;
+    KeptSpare kept;
     kept.keep();
     SUBCASE("dropped") {
         kept.spare.drop();

@@ -6,7 +6,7 @@ using namespace livesock;
 
 namespace {
 
-constexpr auto nobody = std::optional<AgentState>();
+constexpr auto no_agent = std::optional<AgentState>();
 constexpr auto absent = std::optional<StandInReason>();
 
 StandInStep step(StandInMode mode, bool is_referred, std::optional<AgentState> agent,
@@ -17,7 +17,7 @@ StandInStep step(StandInMode mode, bool is_referred, std::optional<AgentState> a
 } // namespace
 
 TEST_CASE("a path without a living agent gets a stand-in if somebody refers to it") {
-    for (const auto agent : {nobody, std::optional(AgentState::dead)}) {
+    for (const auto agent : {no_agent, std::optional(AgentState::dead)}) {
         CHECK(step(StandInMode::hung, true, agent, absent) == StandInStep::stand_in);
         CHECK(step(StandInMode::dead, true, agent, absent) == StandInStep::stand_in);
         CHECK(step(StandInMode::off, true, agent, absent) == StandInStep::none);
@@ -47,14 +47,14 @@ TEST_CASE("a socket that is set aside stays so while its agent hangs, and no lon
     CHECK(step(StandInMode::dead, true, AgentState::hung, hung) == StandInStep::put_back);
     CHECK(step(StandInMode::off, true, AgentState::hung, hung) == StandInStep::put_back);
     for (const auto mode : {StandInMode::off, StandInMode::dead, StandInMode::hung})
-        for (const auto agent : {nobody, std::optional(AgentState::dead)})
+        for (const auto agent : {no_agent, std::optional(AgentState::dead)})
             CHECK(step(mode, true, agent, hung) == StandInStep::bury);
 }
 
 TEST_CASE("a stand-in for a dead agent stays while somebody refers to it") {
     constexpr auto dead = StandInReason::dead;
-    CHECK(step(StandInMode::hung, true, nobody, dead) == StandInStep::none);
-    CHECK(step(StandInMode::dead, true, nobody, dead) == StandInStep::none);
-    CHECK(step(StandInMode::hung, false, nobody, dead) == StandInStep::remove);
-    CHECK(step(StandInMode::off, true, nobody, dead) == StandInStep::remove);
+    CHECK(step(StandInMode::hung, true, no_agent, dead) == StandInStep::none);
+    CHECK(step(StandInMode::dead, true, no_agent, dead) == StandInStep::none);
+    CHECK(step(StandInMode::hung, false, no_agent, dead) == StandInStep::remove);
+    CHECK(step(StandInMode::off, true, no_agent, dead) == StandInStep::remove);
 }

@@ -1,6 +1,7 @@
 #include "supervisor/upstream/stand_in.hpp"
 
 #include "supervisor/base/unix_socket.hpp"
+#include "tests/support/stranger.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <algorithm>
@@ -17,7 +18,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr uid_t nobody = 65534;
 using Made = StandInFiles::Made;
 
 /// A /tmp, a home and the stable socket, and one path in a login's directory.

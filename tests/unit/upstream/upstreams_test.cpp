@@ -5,6 +5,7 @@
 #include "tests/support/far_port.hpp"
 #include "tests/support/run_until.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "tests/unit/upstream/usual.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -14,11 +15,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const ProbeSettings slow{.interval = 1h, .timeout = 1h, .hung_after = 1h};
-const Identity ann{make_blob('a'), "ann@desk"};
-const std::string token(32, 't');
-
-struct Pooled {
+struct WithUpstreams {
     TempDir temp;
     EventLoop loop = make_loop();
     RuntimeDir directory = std::move(*RuntimeDir::make(temp.entry("r")));
@@ -48,7 +45,7 @@ UpstreamSettings tcp(const FarPort& port, std::string token_file = {}) {
 } // namespace
 
 TEST_CASE("an upstream is an agent among the others, and no path leads past the proxy") {
-    Pooled pooled;
+    WithUpstreams pooled;
     FarPort port(pooled.loop, pooled.fake);
     pooled.upstreams.apply({tcp(port)});
     const std::string name = "tcp:" + port.address();
@@ -64,7 +61,7 @@ TEST_CASE("an upstream is an agent among the others, and no path leads past the 
 }
 
 TEST_CASE("a status file is written though its directory comes after the agent") {
-    Pooled pooled;
+    WithUpstreams pooled;
     FarPort port(pooled.loop, pooled.fake);
     UpstreamSettings settings = tcp(port);
     settings.status_file = pooled.temp.entry("later/status");
@@ -76,7 +73,7 @@ TEST_CASE("a status file is written though its directory comes after the agent")
 }
 
 TEST_CASE("a connection to a far agent is kept ready, and not to a command") {
-    Pooled pooled;
+    WithUpstreams pooled;
     FarPort port(pooled.loop, pooled.fake);
     pooled.upstreams.apply({tcp(port)});
     REQUIRE(pooled.becomes("tcp:" + port.address(), AgentState::live));
@@ -87,7 +84,7 @@ TEST_CASE("a connection to a far agent is kept ready, and not to a command") {
 }
 
 TEST_CASE("of two upstreams the one that came to life last is the newest") {
-    Pooled pooled;
+    WithUpstreams pooled;
     FakeAgent other(pooled.loop, pooled.temp.entry("other"), {ann});
     FarPort first(pooled.loop, pooled.fake);
     FarPort second(pooled.loop, other);
@@ -102,7 +99,7 @@ TEST_CASE("of two upstreams the one that came to life last is the newest") {
 }
 
 TEST_CASE("an upstream that cannot be reached is dead, says why, and is tried again") {
-    Pooled pooled;
+    WithUpstreams pooled;
     FarPort port(pooled.loop, pooled.fake);
     const std::string name = "tcp:" + port.address();
     port.close();
@@ -119,7 +116,7 @@ TEST_CASE("an upstream that cannot be reached is dead, says why, and is tried ag
 }
 
 TEST_CASE("a token file that is of no use is the reason why an upstream is dead") {
-    Pooled pooled;
+    WithUpstreams pooled;
     FarPort port(pooled.loop, pooled.fake, token);
     const std::string name = "tcp:" + port.address();
     const std::string path = pooled.temp.write("token", token);
@@ -134,7 +131,7 @@ TEST_CASE("a token file that is of no use is the reason why an upstream is dead"
 }
 
 TEST_CASE("what has not changed stays as it is, what is left out is forgotten") {
-    Pooled pooled;
+    WithUpstreams pooled;
     FarPort port(pooled.loop, pooled.fake);
     pooled.upstreams.apply({tcp(port)});
     REQUIRE(pooled.becomes("tcp:" + port.address(), AgentState::live));
@@ -153,7 +150,7 @@ TEST_CASE("what has not changed stays as it is, what is left out is forgotten") 
 }
 
 TEST_CASE("an upstream that is dead makes no room for others") {
-    Pooled pooled;
+    WithUpstreams pooled;
     FarPort port(pooled.loop, pooled.fake);
     port.close();
     pooled.upstreams.apply({tcp(port)});
@@ -171,7 +168,7 @@ TEST_CASE("an upstream that is dead makes no room for others") {
 }
 
 TEST_CASE("a successor writes no status file until it is the one that keeps them") {
-    Pooled pooled;
+    WithUpstreams pooled;
     FarPort port(pooled.loop, pooled.fake);
     UpstreamSettings settings = tcp(port);
     settings.status_file = pooled.temp.entry("status");
