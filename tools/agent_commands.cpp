@@ -87,6 +87,9 @@ int list_command(bool json) {
         fmt::print("The agent has no identities.\n");
     else
         fmt::print("{}", identities_text(identities, view_of_stdout()));
+    if (!json && number_member(*answer, "unanswered_seconds"))
+        fmt::print(stderr, "livesock: the agent has not answered yet: this is what it has said "
+                           "before\n");
     return identities.empty() ? exit_no : exit_done;
 }
 

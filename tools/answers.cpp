@@ -31,6 +31,7 @@ AgentReport read_agent(const Json& object) {
     agent.forwarded = text_in(object, "origin") == "forwarded" || text_in(object, "client_address");
     agent.since = whole_in(object, "since").value_or(0);
     agent.round_trip_ms = number_in(object, "round_trip_ms");
+    agent.unanswered_seconds = number_in(object, "unanswered_seconds");
     agent.keys = whole_in(object, "keys");
     agent.reason = text_in(object, "reason");
     for (const Json& round_trip : elements_in(object, "round_trips_ms"))

@@ -60,6 +60,7 @@ struct AgentReport {
     bool upstream = false;           ///< the user has said how it is reached
     std::int64_t since = 0;          ///< when it was found, in seconds since the epoch
     std::optional<double> round_trip_ms = {};
+    std::optional<double> unanswered_seconds = {}; ///< of the question that is open, if one is
     std::optional<std::int64_t> keys = {};
     std::optional<std::string> reason = {}; ///< why it is in this state
     std::vector<double> round_trips = {};   ///< the last ones, in milliseconds, the oldest first

@@ -161,6 +161,11 @@ Findings check_sleepers(const DoctorFacts& facts) {
         std::find_if(facts.status.agents.begin(), facts.status.agents.end(), is_silent);
     if (!facts.supervisor.answers)
         return {nothing("the supervisor would know")};
+    const auto slow =
+        std::find_if(facts.status.agents.begin(), facts.status.agents.end(), is_overdue);
+    if (sleeper == facts.status.agents.end() && slow != facts.status.agents.end())
+        return {nothing(fmt::format("{} was asked {} ago and has not answered yet",
+                                    agent_called(*slow), overdue_text(*slow)))};
     if (sleeper == facts.status.agents.end())
         return {good("every agent that is there answers")};
     const std::string text = fmt::format("{} does not answer", agent_called(*sleeper));

@@ -18,6 +18,16 @@ namespace {
 constexpr std::int64_t century = std::int64_t{100} * 365 * 24 * 3600;
 constexpr double longest_milliseconds = 100.0 * 365 * 24 * 3600 * 1000;
 
+/// "git in ~/src/x, pane %3 (waits for a signature, 4.0 s)"
+std::string user_text(const UserReport& user, const View& view) {
+    const std::string called = client_called(user.client, view);
+    if (!user.request)
+        return called;
+    const std::string wish = *user.request == "sign" ? "a signature" : "an answer";
+    return fmt::format("{} (waits for {}, {})", called, wish,
+                       milliseconds_text(user.seconds * 1000));
+}
+
 } // namespace
 
 std::string shown(const std::string& text, std::size_t width) {
@@ -41,7 +51,20 @@ std::string milliseconds_text(double milliseconds) {
         std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(sane)));
 }
 
+bool is_overdue(const AgentReport& agent) {
+    // Most questions that are open at this moment are answered before anybody could read of them.
+    constexpr double noticed = 250;
+    return agent.unanswered_seconds &&
+           *agent.unanswered_seconds * 1000 >= std::max(noticed, agent.round_trip_ms.value_or(0));
+}
+
+std::string overdue_text(const AgentReport& agent) {
+    return milliseconds_text(*agent.unanswered_seconds * 1000);
+}
+
 std::string round_trip_text(const AgentReport& agent) {
+    if (is_overdue(agent))
+        return '>' + overdue_text(agent);
     if (!agent.round_trip_ms || !std::isfinite(*agent.round_trip_ms))
         return "-";
     return milliseconds_text(*agent.round_trip_ms);
@@ -84,6 +107,25 @@ std::string client_called(const ClientReport& client, const View& view) {
     if (!client.pane.empty())
         called += ", pane " + shown(client.pane, longest_label);
     return called;
+}
+
+std::string state_note(const AgentReport& agent) {
+    if (agent.state != "live")
+        return escaped(agent.reason.value_or(""));
+    return is_overdue(agent)
+               ? fmt::format("it was asked {} ago and has not answered yet", overdue_text(agent))
+               : "";
+}
+
+std::string users_note(const AgentReport& agent, const View& view, std::size_t most) {
+    std::string text;
+    const auto named = static_cast<std::int64_t>(std::min(agent.users.size(), most));
+    for (std::int64_t i = 0; i < named; ++i)
+        text += (i == 0 ? "used by " : "; ") +
+                user_text(agent.users[static_cast<std::size_t>(i)], view);
+    return agent.user_count > named && named > 0
+               ? text + fmt::format("; and {} more", agent.user_count - named)
+               : text;
 }
 
 std::string command_line(const std::string& command, const View& view) {

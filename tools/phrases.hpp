@@ -24,7 +24,13 @@ inline constexpr std::size_t longest_label = 32;
 /// The same, to the millisecond.
 [[nodiscard]] std::string milliseconds_text(double milliseconds);
 
-/// The last round trip of an agent, "-" where there was none.
+/// Whether an agent owes an answer for so long that its last round trip is not true any more.
+[[nodiscard]] bool is_overdue(const AgentReport& agent);
+
+/// For how long an agent owes an answer; only of one that does.
+[[nodiscard]] std::string overdue_text(const AgentReport& agent);
+
+/// The last round trip of an agent, ">2.0 s" of one that is overdue, "-" where there was none.
 [[nodiscard]] std::string round_trip_text(const AgentReport& agent);
 
 /// The colour in which the state of an agent is shown.
@@ -43,6 +49,12 @@ inline constexpr std::size_t longest_label = 32;
 /// How a sentence calls a client: "git in ~/src/x, pane %3", "a program that has ended", or
 /// "a program elsewhere": on another machine, or in a container.
 [[nodiscard]] std::string client_called(const ClientReport& client, const View& view);
+
+/// Why an agent is not live, or why it may not be; empty if there is nothing to be said.
+[[nodiscard]] std::string state_note(const AgentReport& agent);
+
+/// Who uses an agent, of whom at most `most` are named; empty if nobody does.
+[[nodiscard]] std::string users_note(const AgentReport& agent, const View& view, std::size_t most);
 
 /// A line that holds nothing but a command to type.
 [[nodiscard]] std::string command_line(const std::string& command, const View& view);

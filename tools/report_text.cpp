@@ -37,6 +37,10 @@ bool is_up_to_who_types(const StatusReport& report) {
 }
 
 std::string working_text(const StatusReport& report, const AgentReport& agent) {
+    if (is_overdue(agent))
+        return fmt::format("ssh uses {}, which was asked {} ago and has not answered yet. Look "
+                           "again in a moment.",
+                           agent_called(agent), overdue_text(agent));
     if (is_up_to_who_types(report))
         return fmt::format("livesock is working: ssh uses the agent of the machine that is typed "
                            "on; where that is not known, {}{}.",
@@ -98,24 +102,14 @@ std::vector<Cell> agent_row(const AgentReport& agent, const View& view, std::int
             {shown_path(view, agent.path)}};
 }
 
-/// "git in ~/src/x, pane %3 (waits for a signature, 4.0 s)"
-std::string user_text(const UserReport& user, const View& view) {
-    const std::string called = client_called(user.client, view);
-    if (!user.request)
-        return called;
-    const std::string wish = *user.request == "sign" ? "a signature" : "an answer";
-    return fmt::format("{} (waits for {}, {})", called, wish,
-                       milliseconds_text(user.seconds * 1000));
-}
-
 std::string agents_table(const StatusReport& report, const View& view, std::int64_t now) {
     Table table({Align::left, Align::left, Align::left, Align::right, Align::right, Align::right,
                  Align::left});
     table.add({{""}, {"STATE"}, {"AGENT"}, {"KEYS"}, {"ROUND TRIP"}, {"SINCE"}, {"PATH"}});
     for (const AgentReport& agent : report.agents) {
         table.add(agent_row(agent, view, now));
-        if (agent.state != "live" && agent.reason)
-            table.add_note(escaped(*agent.reason), label_column);
+        if (const std::string why = state_note(agent); !why.empty())
+            table.add_note(why, label_column);
         if (const std::string users = users_note(agent, view, most_named_users); !users.empty())
             table.add_note(users, label_column);
     }
@@ -177,17 +171,6 @@ std::string supervisor_text(const StatusReport& report, const View& view) {
 
 } // namespace
 
-std::string users_note(const AgentReport& agent, const View& view, std::size_t most) {
-    std::string text;
-    const auto named = static_cast<std::int64_t>(std::min(agent.users.size(), most));
-    for (std::int64_t i = 0; i < named; ++i)
-        text += (i == 0 ? "used by " : "; ") +
-                user_text(agent.users[static_cast<std::size_t>(i)], view);
-    return agent.user_count > named && named > 0
-               ? text + fmt::format("; and {} more", agent.user_count - named)
-               : text;
-}
-
 std::string stand_ins_text(const StatusReport& report, const View& view) {
     Table table({Align::left, Align::left, Align::left});
     table.add({{"STAND-IN"}, {"USED BY"}, {"PATH"}});
@@ -214,7 +197,9 @@ std::string verdict_text(const StatusReport& report, const View& view) {
     const AgentReport* const used = used_agent(report);
     const std::string first =
         used != nullptr ? working_text(report, *used) : not_working_text(report);
-    const Colour colour = used != nullptr ? Colour::green : Colour::red;
+    const Colour colour = used == nullptr     ? Colour::red
+                          : is_overdue(*used) ? Colour::yellow
+                                              : Colour::green;
     std::string verdict = wrapped(first, 0, view.width);
     verdict.pop_back(); // the newline comes after the colour
     return coloured(view, colour, verdict) + '\n';

@@ -31,9 +31,6 @@ struct ThisShell {
 /// The table of stand-ins.
 [[nodiscard]] std::string stand_ins_text(const StatusReport& report, const View& view);
 
-/// Who uses an agent, of whom at most `most` are named; empty if nobody does.
-[[nodiscard]] std::string users_note(const AgentReport& agent, const View& view, std::size_t most);
-
 /// What `use` has chosen for the word `wanted`, and among which if it fits several.
 [[nodiscard]] std::string choice_text(const std::string& wanted, const ChoiceReport& choice,
                                       const View& view);

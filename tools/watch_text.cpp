@@ -69,8 +69,8 @@ std::string agents_text(const WatchReport& report, const View& view, const Watch
              {agent.since > 0 ? seconds_text(context.now - agent.since) : "-"},
              {round_trip_text(agent)},
              {sparkline(agent.round_trips, widths.spark, context.has_blocks)}});
-        if (agent.state != "live" && agent.reason)
-            table.add_note(escaped(*agent.reason), label_column);
+        if (const std::string why = state_note(agent); !why.empty())
+            table.add_note(why, label_column);
         if (const std::string users = users_note(agent, view, most_users); !users.empty())
             table.add_note(users, label_column);
     }

@@ -33,6 +33,11 @@ json round_trip_ms(const Liveness& liveness) {
     return liveness.round_trip() ? json(milliseconds(*liveness.round_trip())) : json(nullptr);
 }
 
+/// For how long the question that is open has had no answer.
+json unanswered_seconds(const Liveness& liveness) {
+    return liveness.asked_at() ? json(seconds(Clock::now() - *liveness.asked_at())) : json(nullptr);
+}
+
 /// Why an agent that is not used as a matter of course is in the state that it is in.
 json reason(const Candidate& agent) {
     switch (agent.state()) {
@@ -115,6 +120,7 @@ json describe(const Candidate& agent, const AgentPool& agents, const std::vector
          std::chrono::duration_cast<std::chrono::seconds>(agent.born().time_since_epoch()).count()},
         {"round_trip_ms", round_trip_ms(liveness)},
         {"round_trips_ms", std::move(round_trips)},
+        {"unanswered_seconds", unanswered_seconds(liveness)},
         {"keys", has_answered ? json(agent.identities().size()) : json(nullptr)},
         {"fingerprints", fingerprints},
         {"last_answer_seconds",
@@ -274,6 +280,8 @@ json describe_identities(const AgentPool& agents) {
                                   {"label", agent->label()}});
     return {{"ok", true},
             {"agent", agent != nullptr ? json(agent->path()) : json(nullptr)},
+            {"unanswered_seconds",
+             agent != nullptr ? unanswered_seconds(agent->liveness()) : json(nullptr)},
             {"identities", std::move(identities)}};
 }
 

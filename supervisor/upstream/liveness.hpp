@@ -56,6 +56,8 @@ class Liveness {
 
     AgentState state() const { return state_; }
     bool is_asked() const { return asked_at_.has_value(); }
+    /// When the question that is open was asked; nothing while none is.
+    std::optional<TimePoint> asked_at() const { return asked_at_; }
     /// How long the last answer took.
     std::optional<Duration> round_trip() const {
         return round_trips_.empty() ? std::nullopt : std::optional(round_trips_.back());

@@ -37,7 +37,8 @@ class ControlTest(DaemonCase):
         (entry,) = status["agents"]
         self.assertEqual(set(entry), {
             "path", "state", "selected", "pinned", "origin", "label", "client_address", "client_name", "client_port", "tty",
-            "pid", "since", "round_trip_ms", "round_trips_ms", "keys", "fingerprints", "last_answer_seconds", "reason", "users", "user_count"})
+            "pid", "since", "round_trip_ms", "round_trips_ms", "unanswered_seconds", "keys", "fingerprints",
+            "last_answer_seconds", "reason", "users", "user_count"})
 
     def test_clients_are_counted(self):
         daemon = self.supervisor()

@@ -162,6 +162,48 @@ class OneLoginTest(Case):
         return seconds
 
 
+class TellingTest(Case):
+    """A login has fallen asleep, and nobody has asked yet."""
+
+    def setUp(self):
+        super().setUp()
+        self.daemon = self.supervisor()
+        self.sleeper = self.login(self.sshd(), self.agent("sleeper"))
+        self.daemon.wait_for_live(self.sleeper.auth_sock)
+        self.sleeper.sleep()
+
+    def test_status_says_for_how_long_it_has_not_answered(self):
+        first = self.livesock("status")
+        self.assertRegex(first.out, r"^ssh uses the agent of .*, which was asked \d+ ms ago and has not answered yet\.")
+        self.assertRegex(first.out, r"\n\* +live .* >\d+ ms ")
+        self.daemon.wait_for_state(self.sleeper.auth_sock, "late", within=3)
+        self.assertGreaterEqual(self.silence(), 2)  # of the one question, not of the last status
+        late = self.livesock("status")
+        self.assertEqual(late.status, 1)
+        self.assertRegex(late.out, r"\n\* +late .* >\d\.\d s ")
+        self.sleeper.wake()
+        self.daemon.wait_for_live(self.sleeper.auth_sock, within=1)
+        self.assertIsNone(self.silence())
+        self.assertIn("livesock is working", self.livesock("status").out)
+
+    def test_it_is_late_two_seconds_after_status_with_nobody_asking_again(self):
+        self.livesock("status")
+        self.daemon.wait_for_live(None, within=3)
+
+    def test_list_says_that_its_list_is_an_old_one(self):
+        listed = self.livesock("list")
+        self.assertEqual(listed.status, 0)
+        self.assertIn("sleeper", listed.out)
+        self.assertEqual(listed.err, "livesock: the agent has not answered yet: this is what it has said before\n")
+
+    def test_doctor_waits_until_it_is_known(self):
+        self.assertRegex(self.livesock("doctor").out, r"\nBAD +sleepers +the agent of .* does not answer, and no other")
+
+    def silence(self):
+        """For how long the sleeper owes an answer."""
+        return self.daemon.agents()[self.sleeper.auth_sock]["unanswered_seconds"]
+
+
 class ProbeTest(Case):
     """How a sleeping agent is asked, seen from the agent."""
 

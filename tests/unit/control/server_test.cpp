@@ -77,9 +77,18 @@ TEST_CASE("status and list do not wait for ever for an agent that is silent") {
     SUBCASE("list") {
         command = "list";
     }
+    const auto silence_of = [&](const json& answer) {
+        const json& owner = command == "status" ? answer["agents"][0] : answer;
+        REQUIRE(owner["unanswered_seconds"].is_number());
+        return owner["unanswered_seconds"].get<double>();
+    };
     const TimePoint asked = Clock::now();
-    CHECK(controlled.ask({{"command", command}})["ok"] == true);
+    const double first = silence_of(controlled.ask({{"command", command}}));
     CHECK(Clock::now() - asked >= std::chrono::milliseconds(250));
+    CHECK(first >= 0.25);
+    // The question of before stays: no other is asked, and its age is counted from then.
+    CHECK(silence_of(controlled.ask({{"command", command}})) >= first + 0.25);
+    CHECK(agent.requests.size() == 2);
 }
 
 TEST_CASE("an answer may hold what is not valid UTF-8") {

@@ -128,6 +128,7 @@ TEST_CASE("an agent that is live is described with all that is known of it") {
                             {"since", Controlled::born_of(1)},
                             {"keys", 1},
                             {"fingerprints", {fingerprint(make_blob('a'))}},
+                            {"unanswered_seconds", nullptr},
                             {"reason", nullptr},
                             {"users", json::array()},
                             {"user_count", 0}});
@@ -148,6 +149,7 @@ TEST_CASE("an agent that has not answered has nothing but its name") {
         CHECK(described[unknown] == nullptr);
     CHECK(described["fingerprints"] == json::array());
     CHECK(described["reason"] == "it has not answered yet");
+    CHECK(described["unanswered_seconds"].is_number());
     controlled.add_live('b');
     CHECK(names_of(status_of(controlled)["agents"][0]) == names_of(described));
 }
@@ -267,6 +269,7 @@ TEST_CASE("the identities are those of the selected agent, in its order") {
     CHECK(describe_identities(controlled.pool) ==
           json{{"ok", true},
                {"agent", agent.path()},
+               {"unanswered_seconds", nullptr},
                {"identities",
                 {identity(agent.keys[0], "ssh-ed25519"), identity(agent.keys[1], ""),
                  identity(agent.keys[2], "ssh-ed25519")}}});
@@ -274,6 +277,8 @@ TEST_CASE("the identities are those of the selected agent, in its order") {
 
 TEST_CASE("without a selected agent there are no identities") {
     Controlled controlled;
-    CHECK(describe_identities(controlled.pool) ==
-          json{{"ok", true}, {"agent", nullptr}, {"identities", json::array()}});
+    CHECK(describe_identities(controlled.pool) == json{{"ok", true},
+                                                       {"agent", nullptr},
+                                                       {"unanswered_seconds", nullptr},
+                                                       {"identities", json::array()}});
 }

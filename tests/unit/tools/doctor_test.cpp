@@ -378,6 +378,16 @@ TEST_CASE("a client that sleeps is a fault where nobody takes its place") {
     CHECK(the_fault(check_sleepers(facts)).remedy == "ssh -A zoe@box");
 }
 
+TEST_CASE("an agent that owes an answer is not said to answer") {
+    DoctorFacts facts = healthy();
+    REQUIRE(is_good(check_sleepers(facts)));
+    facts.status.agents[0].unanswered_seconds = 0.3;
+    const std::vector<Finding> findings = check_sleepers(facts);
+    REQUIRE(findings.size() == 1);
+    CHECK(findings[0].verdict == Verdict::none);
+    CHECK(says(findings[0], "was asked 300 ms ago and has not answered yet"));
+}
+
 TEST_CASE("the agent.sock of another host is none of ours") {
     DoctorFacts facts = healthy();
     facts.socket = {"/home/zoe/.local/state/livesock/tower/agent.sock", SocketState::gone, false};

@@ -119,6 +119,37 @@ TEST_CASE("the first line says whether things work") {
     }
 }
 
+TEST_CASE("an agent that has not answered is not told to work, nor its last round trip") {
+    AgentReport silent = live_agent();
+    const auto shows = [&](const char* words) {
+        const std::string text = status_text(report_of({silent}), View{}, inside);
+        return text.find(words) != std::string::npos;
+    };
+    silent.unanswered_seconds = 0.3;
+    CHECK(
+        first_line(report_of({silent})) ==
+        "ssh uses the agent of 10.0.0.5 on pts/3, which was asked 300 ms ago and has not answered "
+        "yet. Look again in a moment.");
+    CHECK(shows("  2     >300 ms  4 min"));
+    CHECK(shows("\n          it was asked 300 ms ago and has not answered yet\n"));
+    CHECK(verdict_text(report_of({silent}), View{.colour = true}).starts_with("\033[33m"));
+    SUBCASE("nor that of one that is late") {
+        silent.state = "late";
+        silent.unanswered_seconds = 2.4;
+        silent.reason = "it does not answer";
+        CHECK(shows("  2      >2.4 s  4 min"));
+        CHECK(shows("\n          it does not answer\n"));
+    }
+    SUBCASE("but one that always takes so long is on time") {
+        silent.round_trip_ms = 400;
+        CHECK(shows("(2 keys, 400 ms)"));
+    }
+    SUBCASE("and so is one that was asked this moment") {
+        silent.unanswered_seconds = 0.02;
+        CHECK(shows("(2 keys, 12 ms)"));
+    }
+}
+
 TEST_CASE("where the agent goes with who types, the first line says so") {
     StatusReport report = report_of({live_agent(), agent("live", "10.0.0.9", "/b")});
     report.follows_typing = true;

@@ -34,6 +34,7 @@ TEST_CASE("only an answer makes an agent live") {
     Liveness liveness(settings);
     liveness.asked(start);
     CHECK(liveness.is_asked());
+    CHECK(liveness.asked_at() == start);
     CHECK(liveness.state() == AgentState::fresh);
     liveness.answered(start + 52ms);
     CHECK(liveness.state() == AgentState::live);
