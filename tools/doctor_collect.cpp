@@ -93,6 +93,8 @@ void ask_supervisor(ControlClient& client, DoctorFacts& facts) {
         facts.supervisor.problem = answer ? answer->error : answer.error().message;
         facts.supervisor.is_there = true;
         facts.supervisor.pid = noted_pid(client.directory());
+        const auto process = process_facts(static_cast<pid_t>(facts.supervisor.pid));
+        facts.supervisor.is_stopped = process && process->is_stopped;
         return;
     }
     facts.status = read_status(*answer);

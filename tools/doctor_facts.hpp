@@ -30,6 +30,7 @@ struct SupervisorState {
     bool answers = false;
     std::string problem = {}; ///< why it does not, as a sentence
     bool is_there = false;    ///< one runs, but does not answer
+    bool is_stopped = false;  ///< by a signal or a debugger
     std::int64_t pid = 0;
     std::string version = {};
     bool is_replaced = false;     ///< its program's file was deleted or replaced

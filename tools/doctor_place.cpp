@@ -112,6 +112,10 @@ Findings check_supervisor(const DoctorFacts& facts) {
     if (supervisor.answers)
         return {good(
             fmt::format("livesockd {} runs, pid {}", escaped(supervisor.version), supervisor.pid))};
+    if (supervisor.is_stopped)
+        return {bad(
+            fmt::format("livesockd, pid {}, is stopped, by a signal or a debugger", supervisor.pid),
+            fmt::format("kill -CONT {}", supervisor.pid))};
     if (supervisor.is_there && supervisor.pid > 0)
         return {bad(fmt::format("livesockd, pid {}, does not answer", supervisor.pid),
                     fmt::format("kill -9 {}; livesock start", supervisor.pid))};

@@ -48,6 +48,8 @@ std::optional<ProcessFacts> parse_process(std::string_view stat) {
         return std::nullopt;
     ProcessFacts facts;
     facts.program = stat.substr(begin + 1, end - begin - 1);
+    const char state = stat[end + 2];
+    facts.is_stopped = state == 'T' || state == 't';
     std::string_view rest = stat.substr(end + 4);
     const std::optional<int> parent = cut_number(rest);
     const std::optional<int> group = cut_number(rest);

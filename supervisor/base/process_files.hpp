@@ -21,6 +21,7 @@ struct ProcessFacts {
     pid_t parent = 0;
     pid_t group = 0;           ///< the first process of what was typed as one command
     bool has_terminal = false; ///< a controlling one: somebody sits there
+    bool is_stopped = false;   ///< by a signal or a debugger
 };
 
 /// The facts in `stat`, the contents of a /proc/PID/stat; nothing if it is malformed.

@@ -2,6 +2,7 @@
 
 #include "preload/report.h"
 #include "supervisor/base/escape.hpp"
+#include "supervisor/base/process_files.hpp"
 #include "supervisor/base/runtime_dir.hpp"
 #include "supervisor/base/unix_socket.hpp"
 
@@ -131,6 +132,11 @@ Result<ControlClient> ControlClient::connect(const std::string& directory) {
 
 Error ControlClient::no_answer() const {
     const std::string who = peer_.pid > 0 ? fmt::format(" (pid {})", peer_.pid) : "";
+    if (const auto process = process_facts(peer_.pid); process && process->is_stopped)
+        return Error{fmt::format("the supervisor{} in '{}' is stopped, by a signal or a debugger: "
+                                 "'kill -CONT {}' has it go on, with what was asked meanwhile",
+                                 who, directory_, peer_.pid),
+                     ETIMEDOUT};
     const std::string cure = peer_.pid > 0 ? fmt::format("'kill -9 {}'", peer_.pid) : "kill it";
     return Error{fmt::format("the supervisor{} in '{}' does not answer: if it stays so, {} and "
                              "'livesock start'",

@@ -52,10 +52,10 @@ class PlaceTest(DoctorCase):
         self.sandbox.directory("run", mode=0o755)
         self.check_cured("supervisor", "none can run: see the directory")
 
-    def test_a_supervisor_that_hangs(self):
+    def test_a_supervisor_that_is_stopped(self):
         self.started("alice")
         os.kill(self.pid(), signal.SIGSTOP)
-        self.check_cured("supervisor", "does not answer")
+        self.check_cured("supervisor", "is stopped")
         self.assertTrue(self.ask("ping")["ok"])
 
     def test_a_directory_that_others_may_enter(self):

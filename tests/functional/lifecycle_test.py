@@ -106,6 +106,15 @@ class StopTest(DaemonCase):
             self.assertIsNone(control.recv())
         self.check_ended(daemon)
 
+    def test_one_that_is_itself_stopped_ends_when_it_goes_on_and_stop_says_so(self):
+        daemon = self.supervisor()
+        daemon.signal(signal.SIGSTOP)
+        stop = self.livesock("stop")
+        self.assertEqual((stop.status, stop.out), (1, ""))
+        self.assertIn(f"is stopped, by a signal or a debugger: 'kill -CONT {daemon.pid}' has it go on", stop.err)
+        daemon.signal(signal.SIGCONT)
+        self.check_ended(daemon)
+
     def test_a_hangup_and_a_broken_pipe_do_not_end_it(self):
         daemon = self.supervisor()
         for number in (signal.SIGHUP, signal.SIGPIPE, signal.SIGUSR1):

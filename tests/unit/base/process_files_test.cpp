@@ -34,6 +34,9 @@ TEST_CASE("a process is known by its name, its parent and its terminal") {
     CHECK(facts->group == 42);
     CHECK(facts->has_terminal);
     CHECK(!parse_process("42 (git) S 7 42 42 0 -1 4194304")->has_terminal);
+    CHECK(!facts->is_stopped);
+    CHECK(parse_process("42 (git) T 7 42 42 0 -1 4194304")->is_stopped);
+    CHECK(parse_process("42 (git) t 7 42 42 0 -1 4194304")->is_stopped);
 }
 
 TEST_CASE("a name may hold blanks and parentheses") {

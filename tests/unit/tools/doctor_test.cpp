@@ -105,6 +105,10 @@ TEST_CASE("a supervisor that does not run is started") {
         facts.supervisor = {.is_there = true, .pid = 99};
         CHECK(the_fault(check_supervisor(facts)).remedy == "kill -9 99; livesock start");
     }
+    SUBCASE("one that a signal has stopped goes on") {
+        facts.supervisor = {.is_there = true, .is_stopped = true, .pid = 99};
+        CHECK(the_fault(check_supervisor(facts)).remedy == "kill -CONT 99");
+    }
     SUBCASE("one that cannot run gets its directory first") {
         facts.directory = {.path = "/d", .problem = "it has mode 0755"};
         facts.directory.is_mode_the_problem = true;
