@@ -204,6 +204,7 @@ class ScriptTest(SigningCase):
         self.serve_signing('timeout = "200ms"', 'keys = ["SHA256:' + "a" * 43 + '"]')
         self.wait_for_agent()
         public = self.public("alice")
+        garbage = self.sandbox.file("garbage.pub", "none\n")
         sign = ("-Y", "sign", "-n", "git", "-f", public)
         for words, settings, expected in (
                 (sign, {"LIVESOCK_SIGN_URL": f"http://127.0.0.1:{free_port()}"}, "is livesockd running"),
@@ -222,6 +223,16 @@ class ScriptTest(SigningCase):
                 ((*sign, self.sandbox.path), {}, "cannot read"),
                 ((*sign, self.sandbox.file("nothing", "")), {}, "nothing' is empty"),
                 ((*sign, "/dev/fd/0"), {}, "as standard input"),
+                ((*sign, "-dash"), {}, "'-dash' is no option: a file of that name is './-dash'"),
+                (("-Y", "sign", "-n", "git", "-f"), {}, "-f needs a value"),
+                (("pubkey", "-dash"), {}, "'./-dash'"),
+                (("-Y", "sign", "-n", "git", "-f", garbage), {}, f"no key in '{garbage}': put the endpoint's there"),
+                (("-Y", "sign", "-n", "git", "-f", garbage[:-4]), {}, f"no key in '{garbage}'"),
+                (("-Y", "sign", "-n", "git", "-f", self.sandbox.path), {}, f"cannot read the key in '{self.sandbox.path}'"),
+                (("-Y", "sign", "-n", "git", "-f", garbage + "/key"), {}, f"cannot make the directory '{garbage}'"),
+                (("pubkey", "/proc/key"), {}, "cannot write '/proc/key'"),
+                (sign, {"TMPDIR": garbage}, f"cannot make a temporary directory in '{garbage}': set TMPDIR"),
+                (sign, {"LIVESOCK_SIGN_TOKEN_FILE": self.sandbox.path}, "cannot read the token"),
                 (("-Y", "sign", "-n", "git", "-O", "hashalg=sha256", "-f", public), {}, "sha512")):
             with self.subTest(words=words, settings=settings):
                 done = self.sign_script(*words, stdin=b"m", **settings)
