@@ -45,6 +45,11 @@ bool is_own_host(std::string_view host, const HttpPeer& peer, std::span<const st
            std::any_of(hosts.begin(), hosts.end(), names_us);
 }
 
+/// What `peer` may always call us.
+std::string name_of(const HttpPeer& peer) {
+    return peer.is_unix() ? "localhost" : peer.own_name();
+}
+
 } // namespace
 
 std::optional<std::string> refused_as_page(const HttpRequest& request) {
@@ -63,9 +68,10 @@ std::optional<std::string> refused_as_web(const HttpRequest& request, const Http
     const std::string* const host = request.header("host");
     if (host != nullptr && is_own_host(*host, peer, hosts))
         return std::nullopt;
-    return fmt::format("'{}' is no name of this listener: use its address, or add the name to its "
-                       "'hosts'",
-                       escaped(host != nullptr ? *host : std::string(), 128));
+    return fmt::format("'{}' is no name of this listener: send 'Host: {}', as http://{}/ does, or "
+                       "add the name to the listener's 'hosts' in livesock.toml",
+                       escaped(host != nullptr ? *host : std::string(), 128), name_of(peer),
+                       name_of(peer));
 }
 
 } // namespace livesock

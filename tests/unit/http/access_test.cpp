@@ -47,6 +47,14 @@ int status_of(Access& access, const HttpRequest& request, HttpPeer peer) {
     return verdict.refusal ? verdict.refusal->status : 200;
 }
 
+/// What is answered to a request for a host that is none of ours.
+std::string foreign_refusal(const HttpPeer& peer) {
+    const auto refused =
+        Access(AccessSettings{}).refused_as_web(request_with({{"host", "evil.example"}}), peer);
+    REQUIRE(refused);
+    return refused->body;
+}
+
 bool is_web(const HttpPeer& peer, std::vector<HttpHeader> headers,
             std::vector<std::string> hosts = {}) {
     const Access access({.hosts = std::move(hosts)});
@@ -77,6 +85,8 @@ TEST_CASE("over TCP the Host is the address, localhost or a configured name, at 
     CHECK_FALSE(is_web(peer, {{"host", "my.host:9"}}, {"my.host:9"}));
     CHECK_FALSE(is_web(peer, {{"host", "my.host"}}, {"my.host:80"}));
     CHECK(is_web(peer, {{"host", "my.host" + tcp.port}}, {"my.host:9"}));
+    CHECK(foreign_refusal(peer).find("send 'Host: 127.0.0.1" + tcp.port + "'") !=
+          std::string::npos);
 }
 
 TEST_CASE("over a Unix socket the Host is localhost or a configured name") {
@@ -87,6 +97,10 @@ TEST_CASE("over a Unix socket the Host is localhost or a configured name") {
     CHECK(is_web(peer, {{"host", "evil.example"}}));
     CHECK(is_web(peer, {{"host", ""}}));
     CHECK_FALSE(is_web(peer, {{"host", "livesock"}}, {"livesock"}));
+    CHECK(
+        foreign_refusal(peer) ==
+        "'evil.example' is no name of this listener: send 'Host: localhost', as http://localhost/ "
+        "does, or add the name to the listener's 'hosts' in livesock.toml\n");
 }
 
 TEST_CASE("a request that a browser made is refused, whatever its Host") {
