@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <numeric>
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
@@ -16,8 +15,9 @@ namespace {
 
 constexpr std::size_t narrowest = 80;
 constexpr std::size_t gap = 2;
+constexpr std::size_t wide = 110;
 /// A path is not cut to less than this, even if the line then is too long.
-constexpr std::size_t narrowest_last_column = 20;
+constexpr std::size_t narrowest_last_column = 15;
 
 /// As the command line has it; set once, before anything is printed.
 OutputChoice chosen;
@@ -70,12 +70,6 @@ std::size_t offset_of(std::string_view text, std::size_t count) {
     return offset;
 }
 
-/// Where the column `index` of a table begins.
-std::size_t start_of(const std::vector<std::size_t>& widths, std::size_t index) {
-    return std::accumulate(widths.begin(), widths.begin() + static_cast<std::ptrdiff_t>(index),
-                           gap * index);
-}
-
 } // namespace
 
 void choose_output(const OutputChoice& choice) {
@@ -93,6 +87,10 @@ View view_of(int fd) {
 
 View view_of_stdout() {
     return view_of(STDOUT_FILENO);
+}
+
+bool is_wide(const View& view) {
+    return view.width == 0 || view.width >= wide;
 }
 
 void say(const std::string& text) {
@@ -127,6 +125,26 @@ std::string cut_middle(const std::string& text, std::size_t width) {
     std::string cut = text.substr(0, offset_of(text, head));
     cut += dots;
     return cut + text.substr(offset_of(text, length - (kept - head)));
+}
+
+std::string clipped(const std::string& line, std::size_t width) {
+    std::string cut;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < line.size();) {
+        if (line[i] == '\033') {
+            const std::size_t end = std::min(line.find('m', i), line.size() - 1);
+            cut += line.substr(i, end - i + 1);
+            i = end + 1;
+            continue;
+        }
+        std::size_t next = i + 1;
+        while (next < line.size() && continues_character(line[next]))
+            ++next;
+        if (width == 0 || count++ < width)
+            cut += line.substr(i, next - i);
+        i = next;
+    }
+    return cut;
 }
 
 std::string shown_path(const View& view, std::string_view path) {
@@ -179,30 +197,66 @@ void Table::add_note(std::string text, std::size_t column) {
     rows_.back().notes.emplace_back(std::move(text), column);
 }
 
-std::vector<std::size_t> Table::widths(const View& view) const {
+bool Table::is_left_out(std::size_t column) const {
+    return std::find(left_out_.begin(), left_out_.end(), column) != left_out_.end();
+}
+
+/// The last column that is shown.
+std::size_t Table::last() const {
+    std::size_t column = columns_.size() - 1;
+    while (column > 0 && is_left_out(column))
+        --column;
+    return column;
+}
+
+/// Where the column `index` begins.
+std::size_t Table::start_of(const std::vector<std::size_t>& widths, std::size_t index) const {
+    std::size_t start = 0;
+    for (std::size_t i = 0; i < index; ++i)
+        start += is_left_out(i) ? 0 : widths[i] + gap;
+    return start;
+}
+
+std::vector<std::size_t> Table::natural_widths() const {
     std::vector<std::size_t> widths(columns_.size(), 0);
     for (const Row& row : rows_)
         for (std::size_t i = 0; i < row.cells.size(); ++i)
             widths[i] = std::max(widths[i], columns(row.cells[i].text));
+    return widths;
+}
+
+std::vector<std::size_t> Table::widths(const View& view) const {
+    std::vector<std::size_t> widths = natural_widths();
     if (view.width > 0) {
-        const std::size_t before = start_of(widths, widths.size() - 1);
+        const std::size_t before = start_of(widths, last());
         const std::size_t room = view.width > before ? view.width - before : 0;
-        widths.back() = std::min(widths.back(), std::max(room, narrowest_last_column));
+        widths[last()] = std::min(widths[last()], std::max(room, narrowest_last_column));
     }
     return widths;
+}
+
+bool Table::fits(const View& view) const {
+    const std::vector<std::size_t> least = widths(view);
+    return view.width == 0 || start_of(least, last()) + least[last()] <= view.width;
+}
+
+void Table::leave_out(std::initializer_list<std::size_t> columns, const View& view) {
+    for (auto column = columns.begin(); column != columns.end() && !fits(view); ++column)
+        left_out_.push_back(*column);
 }
 
 std::string Table::line(const View& view, const Row& row,
                         const std::vector<std::size_t>& widths) const {
     std::string out;
     for (std::size_t i = 0; i < row.cells.size(); ++i) {
-        const bool last = i + 1 == row.cells.size();
+        if (is_left_out(i))
+            continue;
         const std::string shown = cut_middle(row.cells[i].text, widths[i]);
         const std::string padding(widths[i] - columns(shown), ' ');
-        out += i > 0 ? std::string(gap, ' ') : "";
+        out += start_of(widths, i) > 0 ? std::string(gap, ' ') : "";
         out += columns_[i] == Align::right ? padding : "";
         out += coloured(view, row.cells[i].colour, shown);
-        out += columns_[i] == Align::left && !last ? padding : "";
+        out += columns_[i] == Align::left && i != last() ? padding : "";
     }
     return out.substr(0, out.find_last_not_of(' ') + 1) + '\n';
 }

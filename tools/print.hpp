@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +17,9 @@ struct View {
     bool colour = false;
     std::string home = {}; ///< shown as ~; may be empty
 };
+
+/// Whether there is room for more than what has to be there.
+[[nodiscard]] bool is_wide(const View& view);
 
 /// When there are colours.
 enum class ColourUse {
@@ -52,6 +56,9 @@ enum class Colour { none, bold, red, green, yellow };
 /// `text` cut to at most `width` columns with "..." in its middle, where a path says least.
 [[nodiscard]] std::string cut_middle(const std::string& text, std::size_t width);
 
+/// `line` cut to `width` columns; sequences that set colours take none. 0: as it is.
+[[nodiscard]] std::string clipped(const std::string& line, std::size_t width);
+
 /// `path`, escaped, with the home directory as ~.
 [[nodiscard]] std::string shown_path(const View& view, std::string_view path);
 
@@ -82,6 +89,11 @@ class Table {
     /// Adds lines below the last row, wrapped, that begin where the column `column` begins.
     void add_note(std::string text, std::size_t column);
 
+    /// Whether there is room for every line without cutting more than the last column.
+    [[nodiscard]] bool fits(const View& view) const;
+    /// Leaves `columns` out, at which no note begins, one after the other until the rest fits.
+    void leave_out(std::initializer_list<std::size_t> columns, const View& view);
+
     [[nodiscard]] std::string text(const View& view) const;
 
   private:
@@ -89,11 +101,16 @@ class Table {
         std::vector<Cell> cells;
         std::vector<std::pair<std::string, std::size_t>> notes = {}; // and their columns
     };
+    std::vector<std::size_t> natural_widths() const;
     std::vector<std::size_t> widths(const View& view) const;
+    std::size_t start_of(const std::vector<std::size_t>& widths, std::size_t index) const;
+    std::size_t last() const;
+    bool is_left_out(std::size_t column) const;
     std::string line(const View& view, const Row& row,
                      const std::vector<std::size_t>& widths) const;
 
     std::vector<Align> columns_;
+    std::vector<std::size_t> left_out_;
     std::vector<Row> rows_;
 };
 

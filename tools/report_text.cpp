@@ -91,36 +91,46 @@ std::string pin_text(const StatusReport& report, const AgentReport* used) {
     return fmt::format("Pinned to '{}', which is not live; 'livesock use auto' takes any.", pin);
 }
 
-std::vector<Cell> agent_row(const AgentReport& agent, const View& view, std::int64_t now) {
+std::vector<Cell> agent_row(const AgentReport& agent, const View& view, std::int64_t now,
+                            std::size_t label_width) {
     const Colour weight = agent.selected ? Colour::bold : Colour::none;
     return {{agent.selected ? "*" : "", Colour::bold},
             {escaped(agent.state, longest_label), colour_of(agent.state)},
-            {is_named(agent) ? shown(agent.label, longest_label) : "-", weight},
+            {is_named(agent) ? shown(agent.label, label_width) : "-", weight},
             {agent.keys ? fmt::format("{}", *agent.keys) : "-"},
             {round_trip_text(agent)},
             {agent.since > 0 ? seconds_text(now - agent.since) : "-"},
             {shown_path(view, agent.path)}};
 }
 
-std::string agents_table(const StatusReport& report, const View& view, std::int64_t now) {
+Table agents_table(const StatusReport& report, const View& view, std::int64_t now,
+                   std::size_t label_width) {
     Table table({Align::left, Align::left, Align::left, Align::right, Align::right, Align::right,
                  Align::left});
     table.add({{""}, {"STATE"}, {"AGENT"}, {"KEYS"}, {"ROUND TRIP"}, {"SINCE"}, {"PATH"}});
     for (const AgentReport& agent : report.agents) {
-        table.add(agent_row(agent, view, now));
+        table.add(agent_row(agent, view, now, label_width));
         if (const std::string why = state_note(agent); !why.empty())
             table.add_note(why, label_column);
         if (const std::string users = users_note(agent, view, most_named_users); !users.empty())
             table.add_note(users, label_column);
     }
+    return table;
+}
+
+std::string agents_text(const StatusReport& report, const View& view, std::int64_t now) {
+    constexpr std::size_t short_label = 26; // at 80 columns that leaves a path its least
+    Table table = agents_table(report, view, now, longest_label);
+    if (!table.fits(view))
+        table = agents_table(report, view, now, short_label);
     return table.text(view);
 }
 
-std::string users_text(const StandInReport& stand_in) {
+std::string users_text(const StandInReport& stand_in, std::int64_t most) {
     std::string text;
     std::int64_t named = 0;
     for (const StandInReport::User& user : stand_in.users) {
-        if (named == most_users)
+        if (named == most)
             break;
         text += fmt::format("{}{} ({})", named++ == 0 ? "" : ", ",
                             shown(user.program, longest_label), user.pid);
@@ -132,11 +142,24 @@ std::string users_text(const StandInReport& stand_in) {
                : text;
 }
 
+Table stand_ins_table(const StatusReport& report, const View& view, std::int64_t most) {
+    Table table({Align::left, Align::left, Align::left});
+    table.add({{"STAND-IN"}, {"USED BY"}, {"PATH"}});
+    for (const StandInReport& stand_in : report.stand_ins)
+        table.add({{escaped(stand_in.reason, longest_label)},
+                   {users_text(stand_in, most)},
+                   {shown_path(view, stand_in.path)}});
+    constexpr std::size_t used_by = 1;
+    if (most == 1)
+        table.leave_out({used_by}, view);
+    return table;
+}
+
 std::string signing_table(const StatusReport& report, const View& view) {
     Table table({Align::left, Align::right, Align::right, Align::right, Align::left});
     table.add({{"SIGNING AT"}, {"SIGNATURES"}, {"ANSWERED"}, {"REFUSED"}, {"NAME"}});
     for (const SigningReport& listener : report.signing) {
-        table.add({{shown(listener.listen, 2 * longest_label)},
+        table.add({{shown(listener.listen, is_wide(view) ? 2 * longest_label : longest_label)},
                    {fmt::format("{}", listener.signatures)},
                    {fmt::format("{}", listener.answered)},
                    {fmt::format("{}", listener.refused)},
@@ -172,13 +195,9 @@ std::string supervisor_text(const StatusReport& report, const View& view) {
 } // namespace
 
 std::string stand_ins_text(const StatusReport& report, const View& view) {
-    Table table({Align::left, Align::left, Align::left});
-    table.add({{"STAND-IN"}, {"USED BY"}, {"PATH"}});
-    for (const StandInReport& stand_in : report.stand_ins)
-        table.add({{escaped(stand_in.reason, longest_label)},
-                   {users_text(stand_in)},
-                   {shown_path(view, stand_in.path)}});
-    return table.text(view);
+    for (std::int64_t most = most_users;; --most)
+        if (const Table table = stand_ins_table(report, view, most); most == 1 || table.fits(view))
+            return table.text(view);
 }
 
 /// What is said to a shell whose programs do not reach the live agent.
@@ -218,7 +237,7 @@ std::string status_text(const StatusReport& report, const View& view, const This
     if (!here.uses_agent)
         out += wrapped(unused_text(report, view, here), 0, view.width);
     if (!report.agents.empty())
-        out += '\n' + agents_table(report, view, here.now);
+        out += '\n' + agents_text(report, view, here.now);
     if (!report.stand_ins.empty())
         out += '\n' + stand_ins_text(report, view);
     if (!report.signing.empty())

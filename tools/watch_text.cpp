@@ -13,8 +13,7 @@
 namespace livesock {
 namespace {
 
-/// From this width on there is room for more of everything; below that one lines are cut.
-constexpr std::size_t wide = 110;
+/// Below this width columns are left out.
 constexpr std::size_t narrow = 80;
 
 /// So many users of an agent are named, and so many requests shown where there is no end of rows.
@@ -30,10 +29,18 @@ struct Widths {
     std::size_t agent;
 };
 
+/// `width` without what stands beside a name in the narrowest table, if that leaves enough to see.
+std::size_t room_for_name(std::size_t width, std::size_t beside, std::size_t most) {
+    constexpr std::size_t least = 8;
+    return std::clamp(width > beside ? width - beside : 0, least, most);
+}
+
 /// Where there is little room, the agents of requests get what there is more of than at least.
 Widths widths_for(const View& view) {
-    if (view.width == 0 || view.width >= wide)
+    if (is_wide(view))
         return {32, 16, 48, 32};
+    if (view.width < narrow)
+        return {room_for_name(view.width, 22, 30), 12, room_for_name(view.width, 26, 24), 18};
     const std::size_t more = std::max(view.width, narrow) - narrow;
     return {30, 12, 24 + more - std::min<std::size_t>(more, 14),
             18 + std::min<std::size_t>(more, 14)};
@@ -74,6 +81,8 @@ std::string agents_text(const WatchReport& report, const View& view, const Watch
         if (const std::string users = users_note(agent, view, most_users); !users.empty())
             table.add_note(users, label_column);
     }
+    constexpr std::size_t keys = 3, since = 4, round_trip = 5, spark = 6;
+    table.leave_out({spark, since, keys, round_trip}, view);
     return table.text(view);
 }
 
@@ -117,6 +126,8 @@ std::string requests_text(const WatchReport& report, const View& view, const Wat
     std::size_t count = 0;
     for (auto done = report.done.rbegin(); done != report.done.rend() && count++ < most; ++done)
         table.add(request_row(*done, view, context));
+    constexpr std::size_t time = 0, wanted = 2, agent = 3, took = 4;
+    table.leave_out({agent, time, wanted, took}, view);
     return table.text(view);
 }
 
@@ -126,6 +137,16 @@ std::string summary(const WatchReport& report, const WatchContext& context) {
                        clock_text(context.now, context), plural(status.clients, "client"),
                        plural(status.answered, "request"), status.failed,
                        seconds_text(status.uptime_seconds));
+}
+
+/// Leaves what has room in `rows` (0: all), and says how much has not.
+void shorten(std::vector<std::string>& lines, std::size_t rows) {
+    if (rows == 0 || lines.size() <= rows)
+        return;
+    const std::string rest = fmt::format("({} more lines)", lines.size() - rows + 1);
+    lines.resize(rows);
+    if (rows > 1)
+        lines.back() = rest;
 }
 
 const AgentReport* find(const WatchReport& report, const std::string& path) {
@@ -220,33 +241,17 @@ std::string sparkline(const std::vector<double>& values, std::size_t most, bool 
     return line;
 }
 
-std::string clipped(const std::string& line, std::size_t width) {
-    std::string cut;
-    std::size_t count = 0;
-    for (std::size_t i = 0; i < line.size();) {
-        if (line[i] == '\033') {
-            const std::size_t end = std::min(line.find('m', i), line.size() - 1);
-            cut += line.substr(i, end - i + 1);
-            i = end + 1;
-            continue;
-        }
-        std::size_t next = i + 1;
-        while (next < line.size() && (static_cast<unsigned char>(line[next]) & 0xc0) == 0x80)
-            ++next;
-        if (width == 0 || count++ < width)
-            cut += line.substr(i, next - i);
-        i = next;
-    }
-    return cut;
-}
-
 std::vector<std::string> watch_lines(const WatchReport& report, const View& view,
                                      const WatchContext& context) {
     std::vector<std::string> lines;
     append(lines, verdict_text(report.status, view));
-    lines.push_back(summary(report, context));
-    lines.emplace_back();
-    append(lines, agents_text(report, view, context));
+    const std::string counts = summary(report, context);
+    append(lines, view.width > 0 && columns(counts) > view.width ? wrapped(counts, 0, view.width)
+                                                                 : counts);
+    if (!report.status.agents.empty()) {
+        lines.emplace_back();
+        append(lines, agents_text(report, view, context));
+    }
     if (!report.status.stand_ins.empty()) {
         lines.emplace_back();
         append(lines, stand_ins_text(report.status, view));
@@ -259,8 +264,7 @@ std::vector<std::string> watch_lines(const WatchReport& report, const View& view
         lines.emplace_back();
         append(lines, requests_text(report, view, context, most));
     }
-    if (context.rows > 0 && lines.size() > context.rows)
-        lines.resize(context.rows);
+    shorten(lines, context.rows);
     for (std::string& line : lines)
         line = clipped(line, view.width);
     return lines;

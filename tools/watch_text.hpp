@@ -38,7 +38,4 @@ struct WatchContext {
 [[nodiscard]] std::string sparkline(const std::vector<double>& values, std::size_t most,
                                     bool has_blocks);
 
-/// `line` cut to `width` columns; sequences that set colours take none. 0: as it is.
-[[nodiscard]] std::string clipped(const std::string& line, std::size_t width);
-
 } // namespace livesock

@@ -24,6 +24,14 @@ TEST_CASE("a cut falls between characters") {
     CHECK(cut_middle("ééééééé", 5) == "é...é");
 }
 
+TEST_CASE("a line is cut by its columns, and keeps its colours") {
+    CHECK(clipped("abc", 2) == "ab");
+    CHECK(clipped("abc", 0) == "abc");
+    CHECK(clipped("Zoë!", 3) == "Zoë");
+    CHECK(clipped("\033[31mabc\033[0m", 2) == "\033[31mab\033[0m");
+    CHECK(clipped("a\033", 5) == "a\033");
+}
+
 TEST_CASE("the home directory is shown as a tilde") {
     const View view{.home = "/home/zoe"};
     CHECK(shown_path(view, "/home/zoe/.ssh/agent") == "~/.ssh/agent");
@@ -64,5 +72,23 @@ TEST_CASE("the last column is cut to the width") {
     Table table({Align::left, Align::left});
     table.add({{"a"}, {"/a/path/that/is/rather/longer/than/the/line"}});
     CHECK(table.text(View{.width = 30}) == "a  /a/path/that...han/the/line\n");
-    CHECK(table.text(View{.width = 10}) == "a  /a/path/.../the/line\n");
+    CHECK(table.text(View{.width = 10}) == "a  /a/pat...e/line\n");
+    CHECK(table.fits(View{.width = 18}));
+    CHECK(!table.fits(View{.width = 17}));
+}
+
+TEST_CASE("columns are left out whole, in their order, until the rest fits") {
+    Table table({Align::left, Align::right, Align::right, Align::left});
+    table.add({{"NAME"}, {"COUNT"}, {"12 ms"}, {"____"}});
+    table.add_note("a note", 1);
+    const auto at = [&](std::size_t width) {
+        Table narrow = table;
+        narrow.leave_out({3, 1, 2}, View{.width = width});
+        return narrow.text(View{.width = width});
+    };
+    CHECK(at(0) == "NAME  COUNT  12 ms  ____\n      a note\n");
+    CHECK(at(24) == at(0));
+    CHECK(at(23) == "NAME  COUNT  12 ms\n      a note\n");
+    CHECK(at(17) == "NAME  12 ms\n      a note\n");
+    CHECK(at(10) == "NAME\n      a\n      note\n");
 }

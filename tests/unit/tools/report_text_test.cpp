@@ -252,6 +252,21 @@ TEST_CASE("stand-ins are shown with their reason and some of those who use them"
     CHECK(has("dead      -  "));
 }
 
+TEST_CASE("at 80 columns no line is longer, however long the names are") {
+    AgentReport wordy = live_agent();
+    wordy.label = std::string(200, 'l');
+    wordy.path = "/tmp/" + std::string(200, 'p');
+    wordy.since = now - 100 * 60;
+    StatusReport report = report_of({wordy});
+    const std::string program(15, 'u');
+    report.stand_ins = {{wordy.path, "hung", {{1234567, program}, {2, program}}, 70}};
+    report.signing = {{.name = "box", .listen = "unix:" + wordy.path}};
+    const std::string text = status_text(report, View{.width = 80}, inside);
+    for (const std::string& line : lines_of(text))
+        CHECK_MESSAGE(columns(line) <= 80, line);
+    CHECK(text.find("uuu (1234567) and 69 more  /tmp/pp") != std::string::npos);
+}
+
 TEST_CASE("healing is told a line a path") {
     CHECK(healing_text({{"/a", "stood_in", "nobody listened"}, {"/b", "refused", "it is\nodd"}},
                        View{}) == "/a: nobody listened\n/b: refused: it is\\nodd\n");
@@ -269,7 +284,7 @@ TEST_CASE("who uses an agent stands below it") {
 12 ms).
 
    STATE  AGENT                       KEYS  ROUND TRIP  SINCE  PATH
-*  live   laptop (10.0.0.5) on pts/3     2       12 ms  4 min  /tmp/ssh...gent.4242
+*  live   laptop (10.0.0.5) on pts/3     2       12 ms  4 min  /tmp/ss...nt.4242
           used by git in ~/src/x, pane %3 (waits for a signature, 4.2 s); node
           in /srv
 

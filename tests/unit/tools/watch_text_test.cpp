@@ -100,6 +100,93 @@ TIME      WHO                      WANTED     AGENT                       TOOK
 )text");
 }
 
+TEST_CASE("watch at 60 columns") {
+    CHECK(shown(report(), 60) ==
+          R"text(livesock is working: ssh uses the agent of laptop (10.0.0.5)
+on pts/3 (2 keys, 12 ms).
+08:00:00 2 clients; 41 requests answered, 1 failed; up 2 h;
+q quits
+
+   STATE  AGENT                       KEYS  ROUND TRIP
+*  live   laptop (10.0.0.5) on pts/3     2       12 ms
+          used by git in ~/src/x, pane %3 (waits for a
+          signature, 4.2 s)
+   hung   10.0.0.9 on pts/1              -           -
+          it does not answer: is its client asleep?
+
+STAND-IN  USED BY   PATH
+hung      vim (77)  /tmp/ssh-b/agent.1
+
+TIME      WHO                      WANTED     TOOK
+07:59:59  git in ~/src/x, pane %3  signature  320 ms
+07:59:51  ssh-add in ~             keys       failed, 2.0 s
+)text");
+}
+
+TEST_CASE("watch at 40 columns") {
+    CHECK(shown(report(), 40) ==
+          R"text(livesock is working: ssh uses the agent
+of laptop (10.0.0.5) on pts/3 (2 keys,
+12 ms).
+08:00:00 2 clients; 41 requests
+answered, 1 failed; up 2 h; q quits
+
+   STATE  AGENT               ROUND TRIP
+*  live   laptop ...on pts/3       12 ms
+          used by git in ~/src/x, pane
+          %3 (waits for a signature, 4.2
+          s)
+   hung   10.0.0.9 on pts/1            -
+          it does not answer: is its
+          client asleep?
+
+STAND-IN  USED BY   PATH
+hung      vim (77)  /tmp/ssh-b/agent.1
+
+WHO             WANTED     TOOK
+git i...ane %3  signature  320 ms
+ssh-add in ~    keys       failed, 2.0 s
+)text");
+}
+
+TEST_CASE("watch at 20 columns") {
+    CHECK(shown(report(), 20) ==
+          R"text(livesock is working:
+ssh uses the agent
+of laptop (10.0.0.5)
+on pts/3 (2 keys, 12
+ms).
+08:00:00 2 clients;
+41 requests
+answered, 1 failed;
+up 2 h; q quits
+
+   STATE  AGENT
+*  live   la...s/3
+          used by
+          git in
+          ~/src/x,
+          pane %3
+          (waits for
+          a
+          signature,
+          4.2 s)
+   hung   10...s/1
+          it does
+          not
+          answer: is
+          its client
+          asleep?
+
+STAND-IN  PATH
+hung      /tmp/s...g
+
+WHO
+gi... %3
+ss...n ~
+)text");
+}
+
 TEST_CASE("no line is longer than the terminal is wide, and there are no more than it has rows") {
     WatchReport crowded = report();
     crowded.status.agents[1].label = std::string(500, 'x');
@@ -133,6 +220,20 @@ TEST_CASE("the rows that are left are for the latest requests") {
     CHECK(text.find("08:00:03") == std::string::npos);
 }
 
+TEST_CASE("what has no room is counted") {
+    WatchContext in = context;
+    in.rows = 9;
+    CHECK(shown(report(), 140, in).ends_with("\n(3 more lines)\n"));
+    in.rows = 1;
+    CHECK(shown(report(), 140, in).starts_with("livesock is working"));
+}
+
+TEST_CASE("where there is no agent there is no table of them") {
+    WatchReport none;
+    CHECK(shown(none, 80).find("STATE") == std::string::npos);
+    CHECK(shown(none, 80).ends_with("up now; q quits\n"));
+}
+
 TEST_CASE("times are local, and so is the other side of midnight") {
     WatchContext in = context;
     in.utc_offset = 16 * 3600 - 1;
@@ -148,14 +249,6 @@ TEST_CASE("a sparkline is as high as its values") {
     CHECK(sparkline({8, 1, 1}, 2, false) == "++");
     CHECK(sparkline({1, 8}, 8, true) == "▂█");
     CHECK(sparkline({0, -5, INFINITY, NAN}, 8, false).size() == 4);
-}
-
-TEST_CASE("a line is cut by its columns, and keeps its colours") {
-    CHECK(clipped("abc", 2) == "ab");
-    CHECK(clipped("abc", 0) == "abc");
-    CHECK(clipped("Zoë!", 3) == "Zoë");
-    CHECK(clipped("\033[31mabc\033[0m", 2) == "\033[31mab\033[0m");
-    CHECK(clipped("a\033", 5) == "a\033");
 }
 
 TEST_CASE("why there is no news is wrapped, not cut") {
