@@ -86,7 +86,7 @@ int list_command(bool json) {
     else if (identities.empty())
         fmt::print("The agent has no identities.\n");
     else
-        fmt::print("{}", identities_text(identities, view_of_stdout()));
+        fmt::print("{}", identities_text(identities));
     if (!json && number_member(*answer, "unanswered_seconds"))
         fmt::print(stderr, "livesock: the agent has not answered yet: this is what it has said "
                            "before\n");

@@ -278,14 +278,14 @@ std::string choice_text(const std::string& wanted, const ChoiceReport& choice, c
     return wrapped(text, 0, view.width);
 }
 
-std::string identities_text(const std::vector<IdentityReport>& identities, const View& view) {
+std::string identities_text(const std::vector<IdentityReport>& identities) {
     Table table({Align::left, Align::left, Align::left, Align::left});
     for (const IdentityReport& identity : identities)
         table.add({{escaped(identity.fingerprint)},
                    {shown(identity.type, longest_type)},
                    {shown(identity.comment, longest_comment)},
                    {shown(identity.label, longest_label)}});
-    return table.text(view);
+    return table.text({}); // a fingerprint takes most of a line: the rest is not worth cutting
 }
 
 } // namespace livesock

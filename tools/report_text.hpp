@@ -35,9 +35,8 @@ struct ThisShell {
 [[nodiscard]] std::string choice_text(const std::string& wanted, const ChoiceReport& choice,
                                       const View& view);
 
-/// One line an identity: fingerprint, type, comment, agent.
-[[nodiscard]] std::string identities_text(const std::vector<IdentityReport>& identities,
-                                          const View& view);
+/// One line an identity, as long as it is: fingerprint, type, comment, agent.
+[[nodiscard]] std::string identities_text(const std::vector<IdentityReport>& identities);
 
 /// One line a path: what was done about it and why.
 [[nodiscard]] std::string healing_text(const std::vector<HealReport>& healing, const View& view);

@@ -217,7 +217,7 @@ TEST_CASE("identities are listed with the agent that holds them") {
     const std::vector<IdentityReport> identities{
         {"SHA256:AAAA", "ssh-ed25519", "zoe@laptop", "10.0.0.5 on pts/3"},
         {"SHA256:BBBB", "ecdsa-sha2-nistp256", "\033]0;x\a", "10.0.0.5 on pts/3"}};
-    CHECK(identities_text(identities, View{}) ==
+    CHECK(identities_text(identities) ==
           "SHA256:AAAA  ssh-ed25519          zoe@laptop    10.0.0.5 on pts/3\n"
           "SHA256:BBBB  ecdsa-sha2-nistp256  \\x1b]0;x\\x07  10.0.0.5 on pts/3\n");
 }
