@@ -16,7 +16,6 @@
 #include <filesystem>
 
 #include <fmt/format.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,13 +35,11 @@ std::optional<uid_t> owner_of(const std::string& path) {
     return ::stat(path.c_str(), &status) == 0 ? std::optional(status.st_uid) : std::nullopt;
 }
 
-/// The user's home, by passwd(5), where `home` is another user's; empty otherwise.
+/// The user's home, where `home` is another user's; empty otherwise.
 std::string right_home(const std::string& home) {
     const std::optional<uid_t> owner = owner_of(home);
-    const passwd* const user = ::getpwuid(::geteuid());
-    if (!owner || *owner == ::geteuid() || user == nullptr || home == user->pw_dir)
-        return {};
-    return user->pw_dir;
+    const std::string own = passwd_home();
+    return owner && *owner != ::geteuid() && home != own ? own : std::string();
 }
 
 /// The pid that the supervisor of `directory` has noted; 0 if there is none.

@@ -59,31 +59,6 @@ std::string about_panes(const std::vector<const TmuxPane*>& panes) {
                        panes.size() == 1 ? "has" : "have", named);
 }
 
-std::string forget_variable(Shell shell, const char* name) {
-    switch (shell) {
-    case Shell::posix:
-        return fmt::format("unset {}", name);
-    case Shell::csh:
-        return fmt::format("unsetenv {}", name);
-    case Shell::fish:
-        return fmt::format("set -e {}", name);
-    }
-    return {};
-}
-
-std::string set_variable(Shell shell, const char* name, const std::string& value) {
-    const std::string word = quoted_word(shell, value);
-    switch (shell) {
-    case Shell::posix:
-        return fmt::format("export {}={}", name, word);
-    case Shell::csh:
-        return fmt::format("setenv {} {}", name, word);
-    case Shell::fish:
-        return fmt::format("set -gx {} {}", name, word);
-    }
-    return {};
-}
-
 /// What has the configuration be one that is taken; empty if it is.
 std::string config_cure(const DoctorFacts& facts) {
     const ConfigFacts& config = facts.config;
@@ -94,7 +69,7 @@ std::string config_cure(const DoctorFacts& facts) {
     case ConfigState::right:
         return {};
     case ConfigState::missing:
-        return forget_variable(facts.shell, "LIVESOCK_CONFIG");
+        return unset_command(facts.shell, "LIVESOCK_CONFIG");
     case ConfigState::unusable:
         return "chmod u+rw,o-w " + path;
     case ConfigState::misplaced:
@@ -130,10 +105,11 @@ Findings check_supervisor(const DoctorFacts& facts) {
 Findings check_directory(const DoctorFacts& facts) {
     const DirectoryState& directory = facts.directory;
     if (directory.is_foreign)
-        return {bad(printable(directory.problem), forget_variable(facts.shell, "LIVESOCK_DIR"))};
+        return {bad(printable(directory.problem), unset_command(facts.shell, "LIVESOCK_DIR"))};
     if (!directory.problem.empty() && !directory.right_home.empty())
-        return {bad(fmt::format("{}: HOME is another user's", printable(directory.problem)),
-                    set_variable(facts.shell, "HOME", directory.right_home))};
+        return {bad(
+            fmt::format("{}: HOME is another user's", printable(directory.problem)),
+            export_command(facts.shell, "HOME", quoted_word(facts.shell, directory.right_home)))};
     if (!directory.problem.empty() && directory.is_mode_the_problem)
         return {bad(escaped(directory.problem),
                     fmt::format("chmod 700 {}", quoted_word(Shell::posix, directory.path)))};

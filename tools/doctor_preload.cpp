@@ -17,9 +17,7 @@ const PreloadEntry* shim_in(const PreloadState& preload) {
 }
 
 std::string exporting(const DoctorFacts& facts, const char* name, const std::string& value) {
-    std::string commands = export_commands(facts.shell, {{name, value}});
-    // Each ends in ";\n", which nobody types.
-    return commands.substr(0, commands.find_last_not_of(";\n") + 1);
+    return export_command(facts.shell, name, quoted_word(facts.shell, value));
 }
 
 /// LD_PRELOAD without the entry `path`.

@@ -181,7 +181,7 @@ Findings check_shared_home(const DoctorFacts& facts) {
     if (!host.empty() && host != facts.host && !is_served)
         return {bad(
             fmt::format("SSH_AUTH_SOCK is that of another host, {}", shown(host, longest_label)),
-            "unset LIVESOCK_DIR; " + env_command_of(facts))};
+            unset_command(facts.shell, "LIVESOCK_DIR") + "; " + env_command_of(facts))};
     if (facts.system.foreign_sockets > 0)
         return {good(fmt::format("{} in ~/.ssh/agent, of other hosts or of logins that ended, {} "
                                  "passed over",

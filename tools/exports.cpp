@@ -1,5 +1,7 @@
 #include "tools/exports.hpp"
 
+#include <fmt/format.h>
+
 namespace livesock {
 namespace {
 
@@ -85,22 +87,34 @@ std::string quoted_word(Shell shell, std::string_view text) {
                : std::string(text);
 }
 
+std::string export_command(Shell shell, std::string_view name, std::string_view word) {
+    switch (shell) {
+    case Shell::posix:
+        return fmt::format("export {}={}", name, word);
+    case Shell::csh:
+        return fmt::format("setenv {} {}", name, word);
+    case Shell::fish:
+        return fmt::format("set -gx {} {}", name, word);
+    }
+    return {};
+}
+
+std::string unset_command(Shell shell, std::string_view name) {
+    switch (shell) {
+    case Shell::posix:
+        return fmt::format("unset {}", name);
+    case Shell::csh:
+        return fmt::format("unsetenv {}", name);
+    case Shell::fish:
+        return fmt::format("set -e {}", name);
+    }
+    return {};
+}
+
 std::string export_commands(Shell shell, const Variables& variables) {
     std::string out;
-    for (const auto& [name, value] : variables) {
-        const std::string word = quoted(shell, value);
-        switch (shell) {
-        case Shell::posix:
-            out += name + '=' + word + "; export " + name + ";\n";
-            break;
-        case Shell::csh:
-            out += "setenv " + name + ' ' + word + ";\n";
-            break;
-        case Shell::fish:
-            out += "set -gx " + name + ' ' + word + ";\n";
-            break;
-        }
-    }
+    for (const auto& [name, value] : variables)
+        out += export_command(shell, name, quoted(shell, value)) + ";\n";
     return out;
 }
 

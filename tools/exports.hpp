@@ -27,6 +27,12 @@ enum class Shell {
 /// Names and values, in the order in which they are set.
 using Variables = std::vector<std::pair<std::string, std::string>>;
 
+/// The command of `shell` that exports `name` with what `word`, a word of that shell, expands to.
+[[nodiscard]] std::string export_command(Shell shell, std::string_view name, std::string_view word);
+
+/// The command of `shell` that takes `name` out of its environment.
+[[nodiscard]] std::string unset_command(Shell shell, std::string_view name);
+
 /// The commands of `shell` that export `variables`, one a line, each ending in ';'.
 [[nodiscard]] std::string export_commands(Shell shell, const Variables& variables);
 

@@ -67,6 +67,11 @@ std::string environment(const char* name) {
     return value == nullptr ? std::string() : std::string(value);
 }
 
+std::string passwd_home() {
+    const passwd* const entry = ::getpwuid(::geteuid());
+    return entry == nullptr ? std::string() : std::string(entry->pw_dir);
+}
+
 DirectoryInputs directory_inputs() {
     DirectoryInputs inputs;
     inputs.livesock_dir = environment(directory_variable);
@@ -75,8 +80,7 @@ DirectoryInputs directory_inputs() {
     inputs.home = environment("HOME");
     inputs.uid = ::geteuid();
     if (inputs.home.empty())
-        if (const passwd* const entry = ::getpwuid(inputs.uid))
-            inputs.home = entry->pw_dir;
+        inputs.home = passwd_home();
     utsname name{};
     ::uname(&name);
     inputs.nodename = name.nodename;

@@ -27,6 +27,9 @@ struct DirectoryInputs {
 /// The value of the environment variable `name`, empty if it is unset.
 [[nodiscard]] std::string environment(const char* name);
 
+/// This user's home directory by passwd(5), whatever HOME says; empty if the user is not there.
+[[nodiscard]] std::string passwd_home();
+
 /// Where the runtime directory lies if it can: $LIVESOCK_DIR, else the state directory. Empty if
 /// there is no home directory for the latter.
 [[nodiscard]] std::string preferred_directory(const DirectoryInputs& inputs);

@@ -276,9 +276,9 @@ TEST_CASE("a shim that is not there is taken out of the variable, or replaced") 
     DoctorFacts facts = healthy();
     facts.preload.entries = {{"/opt/other.so", true, false}, {"/gone/liblivesock.so", false, true}};
     CHECK(the_fault(check_shim(facts)).remedy ==
-          std::string("LD_PRELOAD='/opt/other.so:") + shim + "'; export LD_PRELOAD");
+          std::string("export LD_PRELOAD=/opt/other.so:") + shim);
     facts.preload.installed.clear();
-    CHECK(the_fault(check_shim(facts)).remedy == "LD_PRELOAD='/opt/other.so'; export LD_PRELOAD");
+    CHECK(the_fault(check_shim(facts)).remedy == "export LD_PRELOAD=/opt/other.so");
 }
 
 TEST_CASE("a shim that is named but not loaded, or not armed, is said to be") {
@@ -313,10 +313,9 @@ TEST_CASE("the shim is put behind the other preloads, once") {
     DoctorFacts facts = healthy();
     facts.preload.entries = {{shim, true, true}, {"/opt/other.so", true, false}};
     CHECK(the_fault(check_preload_order(facts)).remedy ==
-          std::string("LD_PRELOAD='/opt/other.so:") + shim + "'; export LD_PRELOAD");
+          std::string("export LD_PRELOAD=/opt/other.so:") + shim);
     facts.preload.entries = {{"/old/liblivesock.so", true, true}, {shim, true, true}};
-    CHECK(the_fault(check_preload_order(facts)).remedy ==
-          std::string("LD_PRELOAD='") + shim + "'; export LD_PRELOAD");
+    CHECK(the_fault(check_preload_order(facts)).remedy == std::string("export LD_PRELOAD=") + shim);
     facts.preload.entries = {{"/opt/other.so", true, false}, {shim, true, true}};
     CHECK(is_good(check_preload_order(facts)));
 }
@@ -325,7 +324,7 @@ TEST_CASE("programs with AddressSanitizer are let start") {
     DoctorFacts facts = healthy();
     facts.preload.asan_options = "detect_leaks=0";
     CHECK(the_fault(check_asan(facts)).remedy ==
-          "ASAN_OPTIONS='detect_leaks=0:verify_asan_link_order=0'; export ASAN_OPTIONS");
+          "export ASAN_OPTIONS='detect_leaks=0:verify_asan_link_order=0'");
 }
 
 TEST_CASE("it is said why no agent is forwarded") {
@@ -398,6 +397,9 @@ TEST_CASE("the agent.sock of another host is none of ours") {
     const Finding finding = the_fault(check_shared_home(facts));
     CHECK(says(finding, "another host, tower"));
     CHECK(finding.remedy == std::string("unset LIVESOCK_DIR; ") + env_command);
+    facts.shell = Shell::fish;
+    CHECK(the_fault(check_shared_home(facts)).remedy ==
+          "set -e LIVESOCK_DIR; livesock env --fish | source");
     facts.socket.path = "/run/user/1/livesock/agent.sock";
     CHECK(is_good(check_shared_home(facts)));
     facts.socket.path = "/livesock/";

@@ -39,9 +39,18 @@ TEST_CASE("a word is quoted for fish") {
 
 TEST_CASE("variables are exported in the words of the shell") {
     const Variables variables{{"A", "1"}, {"B", "x y"}};
-    CHECK(export_commands(Shell::posix, variables) == "A='1'; export A;\nB='x y'; export B;\n");
+    CHECK(export_commands(Shell::posix, variables) == "export A='1';\nexport B='x y';\n");
     CHECK(export_commands(Shell::csh, variables) == "setenv A '1';\nsetenv B 'x y';\n");
     CHECK(export_commands(Shell::fish, variables) == "set -gx A '1';\nset -gx B 'x y';\n");
+}
+
+TEST_CASE("a variable is set and taken away as a person would type it") {
+    CHECK(export_command(Shell::posix, "A", "/x") == "export A=/x");
+    CHECK(export_command(Shell::csh, "A", "/x") == "setenv A /x");
+    CHECK(export_command(Shell::fish, "A", "/x") == "set -gx A /x");
+    CHECK(unset_command(Shell::posix, "A") == "unset A");
+    CHECK(unset_command(Shell::csh, "A") == "unsetenv A");
+    CHECK(unset_command(Shell::fish, "A") == "set -e A");
 }
 
 TEST_CASE("tmux is told of all variables at once") {
