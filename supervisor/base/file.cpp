@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -56,6 +57,16 @@ Result<std::string> read_beginning(const std::string& path, std::size_t most) {
     const std::string what = fmt::format("cannot read '{}'", escaped(path));
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     return fd ? read_up_to(fd, most, what) : system_error(what, errno);
+}
+
+Error cannot_open_own(const std::string& path, const char* what, int code) {
+    const bool is_something_else =
+        code == EISDIR || code == ELOOP || code == ENXIO || code == EACCES;
+    if (!is_something_else)
+        return system_error(fmt::format("cannot open {} '{}'", what, escaped(path)), code);
+    return Error{
+        fmt::format("'{}' is not {} ({}): remove it", escaped(path), what, std::strerror(code)),
+        EPERM};
 }
 
 } // namespace livesock

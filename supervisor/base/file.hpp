@@ -38,4 +38,9 @@ enum class FileUse {
 /// The first `most` bytes of the file at `path`, which is no symlink.
 [[nodiscard]] Result<std::string> read_beginning(const std::string& path, std::size_t most);
 
+/// Why open(2) has failed with `code` on `path`, which is to be `what` of ours ("our log") and is
+/// made where it is missing. Where something else has its name, that is to be removed, and
+/// Error::code is EPERM.
+[[nodiscard]] Error cannot_open_own(const std::string& path, const char* what, int code);
+
 } // namespace livesock

@@ -1,5 +1,6 @@
 #include "supervisor/base/log.hpp"
 
+#include "supervisor/base/file.hpp"
 #include "supervisor/base/unique_fd.hpp"
 
 #include <cerrno>
@@ -111,7 +112,7 @@ Result<void> open_file(const std::string& path) {
                              S_IRUSR | S_IWUSR));
     struct stat status {};
     if (!fd || ::fstat(fd.get(), &status) != 0 || ::dup2(fd.get(), STDERR_FILENO) < 0)
-        return system_error(fmt::format("cannot log to '{}'", path), errno);
+        return cannot_open_own(path, "our log", errno);
     file_path = path;
     file_size = static_cast<std::size_t>(status.st_size);
     return {};

@@ -1,6 +1,7 @@
 #include "supervisor/base/runtime_dir.hpp"
 
 #include "preload/report.h"
+#include "supervisor/base/file.hpp"
 #include "supervisor/base/unix_socket.hpp"
 
 #include <cerrno>
@@ -35,6 +36,13 @@ std::string without_trailing_slashes(std::string path) {
 /// Whether it says of a place that nothing can be made there, by us.
 bool is_not_writable(int code) {
     return code == EROFS || code == EACCES || code == ENOENT;
+}
+
+/// An error about the directory that the user has named, with what is to be done about it.
+Error advised(Error error) {
+    if (is_not_writable(error.code))
+        error.message += fmt::format(": set {} to a directory of your own", directory_variable);
+    return error;
 }
 
 Result<void> make_parents(const std::string& path) {
@@ -124,13 +132,19 @@ Result<std::vector<std::string>> directory_choices(const DirectoryInputs& inputs
 }
 
 Result<UniqueFd> open_private_directory(const std::string& path) {
-    UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    // O_PATH: one that is closed to us tells its owner and mode all the same.
+    UniqueFd fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd && (errno == ENOTDIR || errno == ELOOP))
         return Error{fmt::format("'{}' is not a directory (a symbolic link is none either): remove "
                                  "it or set {} to a directory of your own",
                                  path, directory_variable),
                      ENOTDIR};
     struct stat status {};
+    if (!fd && errno == EACCES)
+        return Error{fmt::format("you may not enter the directory of '{}': set {} to a directory "
+                                 "of your own",
+                                 path, directory_variable),
+                     EACCES};
     if (!fd || ::fstat(fd.get(), &status) != 0)
         return system_error(fmt::format("cannot use the directory '{}'", path), errno);
     if (status.st_uid != ::geteuid())
@@ -167,7 +181,7 @@ Result<SupervisorLock> SupervisorLock::acquire(const RuntimeDir& directory) {
     const std::string path = directory.entry(lock_name);
     UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
     if (!fd)
-        return system_error(fmt::format("cannot open '{}'", path), errno);
+        return cannot_open_own(path, "our lock", errno);
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
         const int code = errno;
         if (code != EWOULDBLOCK)
@@ -205,15 +219,14 @@ Result<ClaimedDir> claim_first(const std::vector<std::string>& choices, std::str
                "your own with a path of at most 90 bytes"};
     for (const std::string& path : choices) {
         Result<RuntimeDir> directory = RuntimeDir::make(path);
-        if (!directory && (path == named || !is_not_writable(directory.error().code)))
-            return directory.error();
-        if (!directory) {
-            last = directory.error();
+        Result<SupervisorLock> lock = directory ? SupervisorLock::acquire(*directory)
+                                                : Result<SupervisorLock>(directory.error());
+        if (!lock && (path == named || !is_not_writable(lock.error().code)))
+            return advised(lock.error());
+        if (!lock) {
+            last = lock.error();
             continue;
         }
-        Result<SupervisorLock> lock = SupervisorLock::acquire(*directory);
-        if (!lock)
-            return lock.error();
         Result<void> trial = try_socket(*directory);
         if (trial)
             return ClaimedDir{std::move(*directory), std::move(*lock)};

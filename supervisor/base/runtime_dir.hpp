@@ -98,9 +98,10 @@ struct ClaimedDir {
     SupervisorLock lock;
 };
 
-/// The first of `choices` that can be made and whose file system takes sockets. Only that leads on
-/// to the next: a directory that is refused for its owner or mode, or has its supervisor already,
-/// is the error; so is one that cannot be made if it is the one that the user has `named`.
+/// The first of `choices` that can be made and written to, and whose file system takes sockets.
+/// Only that leads on to the next: a directory that is refused for its owner or mode, or has its
+/// supervisor already, is the error; so is one that cannot be made or written to if it is the one
+/// that the user has `named`.
 [[nodiscard]] Result<ClaimedDir> claim_first(const std::vector<std::string>& choices,
                                              std::string_view named = {});
 

@@ -59,8 +59,12 @@ void Supervisor::restart(std::function<void(const Result<pid_t>&)> done) {
         return;
     }
     restart_waiters_.push_back(std::move(done));
-    if (restart_waiters_.size() == 1 && is_in_charge())
-        start_successor();
+    if (restart_waiters_.size() > 1 || !is_in_charge())
+        return;
+    // The successor refuses a directory without our lock. What kept us from having it there again
+    // may have been removed just now.
+    restore_names();
+    start_successor();
 }
 
 void Supervisor::start_successor() {

@@ -65,11 +65,14 @@ void ReportPublisher::publish(const std::optional<std::string>& agent) {
     ::unlink(temporary.c_str());
     if (::symlink(agent->c_str(), temporary.c_str()) != 0 ||
         ::rename(temporary.c_str(), link_.c_str()) != 0) {
+        const int code = errno;
+        ::unlink(temporary.c_str());
         if (std::exchange(has_failed_, true))
             return;
         log::warning("cannot make '{}' lead to the live agent: {}; programs under the shim go "
-                     "through the proxy meanwhile",
-                     link_, std::strerror(errno));
+                     "through the proxy {}",
+                     link_, std::strerror(code),
+                     code == EISDIR ? "until it is removed" : "meanwhile");
         return;
     }
     published_ = agent;

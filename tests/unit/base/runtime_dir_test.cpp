@@ -199,11 +199,31 @@ TEST_CASE("a directory that is refused is not passed over for the next") {
     CHECK_FALSE(std::filesystem::exists(directory.entry("next")));
 }
 
+TEST_CASE("a directory that is closed to its owner tells its mode") {
+    const TempDir directory;
+    REQUIRE(::chmod(directory.path().c_str(), 0) == 0);
+    CHECK(contains(open_private_directory(directory.path()).error().message, "has mode 0000"));
+    REQUIRE(::chmod(directory.path().c_str(), 0700) == 0);
+}
+
+TEST_CASE("what has the name of the lock is said to be in the way") {
+    const TempDir directory;
+    std::filesystem::create_directories(directory.entry("d/lock"));
+    REQUIRE(::chmod(directory.entry("d").c_str(), 0700) == 0);
+    const Result<ClaimedDir> claimed = claim_first({directory.entry("d"), directory.entry("next")});
+    REQUIRE_FALSE(claimed);
+    CHECK(contains(claimed.error().message,
+                   ("'" + directory.entry("d/lock") + "' is not our lock").c_str()));
+    CHECK(contains(claimed.error().message, "remove it"));
+    CHECK_FALSE(std::filesystem::exists(directory.entry("next")));
+}
+
 TEST_CASE("where a directory cannot be made the next is taken, unless the user has named it") {
     const TempDir directory;
     REQUIRE(::symlink("nowhere/at/all", directory.entry("home").c_str()) == 0);
     const std::vector<std::string> choices{directory.entry("home/state"), directory.entry("next")};
     CHECK(claim_first(choices, choices[0]).error().code == ENOENT);
+    CHECK(contains(claim_first(choices, choices[0]).error().message, "set LIVESOCK_DIR"));
     CHECK_FALSE(std::filesystem::exists(choices[1]));
     const Result<ClaimedDir> claimed = claim_first(choices);
     REQUIRE(claimed);
@@ -260,6 +280,6 @@ TEST_CASE("a lock that is a symlink is refused") {
     const RuntimeDir runtime = *RuntimeDir::make(directory.path());
     const std::string target = directory.write("target", "precious");
     REQUIRE(::symlink(target.c_str(), directory.entry("lock").c_str()) == 0);
-    CHECK(SupervisorLock::acquire(runtime).error().code == ELOOP);
+    CHECK(SupervisorLock::acquire(runtime).error().code == EPERM);
     CHECK(std::filesystem::file_size(target) == 8);
 }

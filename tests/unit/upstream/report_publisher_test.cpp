@@ -145,6 +145,18 @@ TEST_CASE("`live` is made again where it was deleted, and not where it should be
     CHECK(published.target() == "/tmp/ssh-a/agent.1");
 }
 
+TEST_CASE("what has the name of `live` is left alone, and nothing beside it") {
+    const Published published;
+    fs::create_directory(published.link);
+    ReportPublisher publisher(published.directory);
+    publisher.publish("/tmp/ssh-a/agent.1");
+    CHECK(fs::is_directory(published.link));
+    CHECK_FALSE(fs::exists(fs::symlink_status(published.link.string() + ".new")));
+    fs::remove(published.link);
+    publisher.restore();
+    CHECK(published.target() == "/tmp/ssh-a/agent.1");
+}
+
 TEST_CASE("`live` is made when its directory is back, if it could not be made before") {
     const Published published;
     ReportPublisher publisher(published.directory);
