@@ -75,6 +75,11 @@ std::string env_command_of(const DoctorFacts& facts, bool preload) {
     return {};
 }
 
+std::string export_command_of(const DoctorFacts& facts, const char* name,
+                              const std::string& value) {
+    return export_command(facts.shell, name, quoted_word(facts.shell, value));
+}
+
 bool relies_on_shim(const DoctorFacts& facts) {
     return facts.socket.state != SocketState::unset && !facts.socket.is_ours;
 }

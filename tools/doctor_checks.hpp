@@ -11,7 +11,7 @@ namespace livesock {
 enum class Verdict {
     good,
     bad,
-    none, ///< there is nothing to be checked
+    none, ///< there is nothing to be checked, or another check says what is wrong
 };
 
 /// What a check has found: one thing, in a sentence. What is bad has the command that cures it.
@@ -57,6 +57,10 @@ using Findings = std::vector<Finding>;
 
 /// The command that has this shell use the stable socket.
 [[nodiscard]] std::string env_command_of(const DoctorFacts& facts, bool preload = false);
+
+/// The command that exports `name` as `value` from this shell.
+[[nodiscard]] std::string export_command_of(const DoctorFacts& facts, const char* name,
+                                            const std::string& value);
 
 /// What programs started from here do with the path in SSH_AUTH_SOCK is up to the shim.
 [[nodiscard]] bool relies_on_shim(const DoctorFacts& facts);

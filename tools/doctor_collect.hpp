@@ -13,6 +13,11 @@ namespace livesock {
 
 // The parts of it.
 
+/// The runtime directory: that `in_use` by the supervisor; where that is empty, the one in which a
+/// supervisor would begin.
+[[nodiscard]] DirectoryState collect_directory(const std::string& in_use);
+/// A name beside `path` that is free.
+[[nodiscard]] std::string free_name(const std::string& path);
 /// Has livesockd check the configuration `in_force`; the one that it would read where that is
 /// empty.
 [[nodiscard]] ConfigFacts collect_config(const std::string& in_force);

@@ -69,6 +69,8 @@ ConfigFacts collect_config(const std::string& in_force) {
         config.state = ConfigState::wrong;
     else
         config.state = state_of(path);
+    if (config.state == ConfigState::misplaced)
+        config.spare = free_name(path);
     return config;
 }
 

@@ -28,9 +28,8 @@ struct SocketFacts {
 
 struct SupervisorState {
     bool answers = false;
-    std::string problem = {}; ///< why it does not, as a sentence
-    bool is_there = false;    ///< one runs, but does not answer
-    bool is_stopped = false;  ///< by a signal or a debugger
+    bool is_there = false; ///< one runs, but does not answer
+    bool is_stopped = false; ///< by a signal or a debugger
     std::int64_t pid = 0;
     std::string version = {};
     bool is_replaced = false;     ///< its program's file was deleted or replaced
@@ -38,16 +37,35 @@ struct SupervisorState {
     bool is_user_service = false; ///< systemd's user manager has started it
 };
 
-struct DirectoryState {
+/// What keeps a supervisor from using its directory, and so what cures it.
+enum class DirectoryFault {
+    none,
+    mode,     ///< others may enter it
+    variable, ///< LIVESOCK_DIR names no place of this user's
+    home,     ///< HOME is another user's
+    taken,    ///< something else is there, and can be moved away
+    stuck,    ///< something else is there, and cannot
+};
+
+/// What has a name that is to be had, and a free name for it.
+struct Obstacle {
     std::string path = {};
+    std::string spare = {};
+    std::string wanted = {}; ///< what is to have the name: "socket"
+};
+
+struct DirectoryState {
+    std::string path = {};            ///< the supervisor's; where none runs, where one would begin
     std::string preferred = {};       ///< where it should lie
-    std::string problem = {};         ///< why it cannot be used; empty if it can, or is not there
-    bool is_mode_the_problem = false; ///< and nothing but that
-    bool is_foreign = false;          ///< it is no place of this user's, but for LIVESOCK_DIR
-    std::string right_home = {};      ///< the user's home, where HOME is another's; else empty
+    bool is_preferred_usable = false; ///< as far as can be seen without trying
     bool exists = false;
     bool has_agent_socket = false;
-    bool is_socket_blocked = false; ///< something else has its name
+    DirectoryFault fault = DirectoryFault::none;
+    std::string problem = {};             ///< the fault, as a sentence
+    Obstacle obstacle = {};               ///< what is to be moved away, of `taken`
+    std::string other_place = {};         ///< that can be used instead, of `stuck`
+    std::string right_home = {};          ///< of `home`
+    std::vector<Obstacle> obstacles = {}; ///< in the directory, in place of its own names
 };
 
 /// What stands between the supervisor and its configuration.
@@ -66,6 +84,7 @@ struct ConfigFacts {
     ConfigState state = ConfigState::none;
     std::string problem = {}; ///< what livesockd says about it
     std::int64_t line = 0;    ///< where it is wrong
+    std::string spare = {};   ///< a free name, for what is misplaced
 };
 
 /// What a tmux session gives to its new panes.

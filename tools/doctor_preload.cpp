@@ -16,10 +16,6 @@ const PreloadEntry* shim_in(const PreloadState& preload) {
     return found == preload.entries.end() ? nullptr : &*found;
 }
 
-std::string exporting(const DoctorFacts& facts, const char* name, const std::string& value) {
-    return export_command(facts.shell, name, quoted_word(facts.shell, value));
-}
-
 /// LD_PRELOAD without the entry `path`.
 std::string without(const PreloadState& preload, const std::string& path) {
     std::string value;
@@ -46,10 +42,10 @@ Findings check_shim(const DoctorFacts& facts) {
             fmt::format("LD_PRELOAD names {}, which is not there: every program complains",
                         escaped(shim->path));
         return {bad(text, preload.installed.empty()
-                              ? exporting(facts, "LD_PRELOAD", without(preload, shim->path))
-                              : exporting(facts, "LD_PRELOAD",
-                                          composed_preload(without(preload, shim->path),
-                                                           preload.installed)))};
+                              ? export_command_of(facts, "LD_PRELOAD", without(preload, shim->path))
+                              : export_command_of(facts, "LD_PRELOAD",
+                                                  composed_preload(without(preload, shim->path),
+                                                                   preload.installed)))};
     }
     if (shim == nullptr && !relies_on_shim(facts))
         return {nothing("not preloaded here, and not needed")};
@@ -92,7 +88,7 @@ Findings check_preload_order(const DoctorFacts& facts) {
                                                   "them")};
     const std::string wanted =
         preload.installed.empty() ? shim_in(preload)->path : preload.installed;
-    const std::string remedy = exporting(
+    const std::string remedy = export_command_of(
         facts, "LD_PRELOAD", composed_preload(without(preload, shim_in(preload)->path), wanted));
     if (count > 1)
         return {bad("liblivesock.so is named more than once", remedy)};
@@ -109,8 +105,9 @@ Findings check_asan(const DoctorFacts& facts) {
     if (preload.entries.empty())
         return {nothing("nothing is preloaded")};
     if (preload.asan_options.find("verify_asan_link_order") == std::string::npos)
-        return {bad("programs built with gcc's -fsanitize=address refuse to start under a preload",
-                    exporting(facts, "ASAN_OPTIONS", composed_asan_options(preload.asan_options)))};
+        return {bad(
+            "programs built with gcc's -fsanitize=address refuse to start under a preload",
+            export_command_of(facts, "ASAN_OPTIONS", composed_asan_options(preload.asan_options)))};
     return {good("ASAN_OPTIONS lets programs with AddressSanitizer start under a preload")};
 }
 

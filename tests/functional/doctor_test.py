@@ -1,19 +1,18 @@
-"""livesock doctor close at hand: each finding is provoked, and its remedy, typed as it is printed, cures it."""
+"""livesock doctor as a whole, tmux and preloads: each finding is provoked, and its remedy, typed as it is printed, cures
+it."""
 
 import os
 import shlex
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 
-from support.case import main, root_only
+from support.case import main
 from support.doctor import DoctorCase
 from support.sandbox import HELPERS, SHIM
-from support.stranger import give_away
 from support.waiting import eventually, Stopwatch
 
 GONE = "/tmp/ssh-XXXXgone/agent.4242"
@@ -40,140 +39,6 @@ class HealthTest(DoctorCase):
         self.assertRegex(done.out, r'(?m)^BAD  this shell   SSH_AUTH_SOCK is not set\n     type:        eval "\$\(livesock env\)"$')
         self.assertNotIn("\x1b", done.out)
         self.assertFalse(os.path.lexists(self.agent_sock), "the doctor starts nothing")
-
-
-class PlaceTest(DoctorCase):
-    """The supervisor, its directory, this shell."""
-
-    def test_a_supervisor_that_does_not_run(self):
-        self.check_cured("supervisor", "none is running")
-
-    def test_a_supervisor_that_cannot_run_where_it_is_to(self):
-        self.sandbox.directory("run", mode=0o755)
-        self.check_cured("supervisor", "none can run: see the directory")
-
-    def test_a_supervisor_that_is_stopped(self):
-        self.started("alice")
-        os.kill(self.pid(), signal.SIGSTOP)
-        self.check_cured("supervisor", "is stopped")
-        self.assertTrue(self.ask("ping")["ok"])
-
-    def test_a_directory_that_others_may_enter(self):
-        self.started("alice")
-        os.chmod(self.sandbox.livesock_dir, 0o755)
-        self.check_cured("directory", self.sandbox.livesock_dir)
-
-    def test_something_else_in_place_of_the_directory(self):
-        self.sandbox.file("run", "no directory")
-        self.check_cured("directory", "run")
-
-    def test_something_else_in_place_of_the_stable_socket(self):
-        self.started("alice")
-        os.unlink(self.agent_sock)
-        os.mkdir(self.agent_sock)
-        self.check_cured("directory", f"{self.agent_sock} is no socket")
-        self.assertEqual(self.run_program("ssh-add", "-l", SSH_AUTH_SOCK=self.agent_sock).status, 0)
-
-    def test_a_configuration_that_keeps_the_supervisor_from_starting(self):
-        self.configure("# mine\npolicy = 'newest'\n")
-        self.program("mend", "sed -i \"${1#+}d\" \"$2\"")
-        mend = {"EDITOR": f"{self.sandbox.path}/bin/mend"}
-        found = self.examine(**mend)
-        self.assertIn("livesock.toml:2:10: policy is", found["config"][0]["text"])
-        self.check_cured("supervisor", "see the configuration", **mend)
-        self.assertEqual(self.examine()["config"][0]["verdict"], "ok")
-        self.assertTrue(self.ask("ping")["ok"])
-
-    def test_a_configuration_that_was_broken_since_it_was_read(self):
-        self.started("alice")
-        self.configure("[prox]\n")
-        self.program("mend", "sed -i \"${1#+}d\" \"$2\"")
-        self.check_cured("config", "livesock.toml:1:", EDITOR=f"{self.sandbox.path}/bin/mend")
-        self.check(0, "reload")
-
-    def test_a_configuration_that_is_not_read(self):
-        config = os.path.join(self.sandbox.home, ".config/livesock/livesock.toml")
-        self.configure("")
-        os.chmod(config, 0o666)
-        self.check_cured("config", "everybody may write to it")
-        os.unlink(config)
-        os.mkdir(config)
-        self.check_cured("config", "not a regular file")
-        self.check_cured("config", "No such file", LIVESOCK_CONFIG=f"{self.sandbox.path}/missing")
-        self.assertEqual(self.examine()["config"][0]["verdict"], "none")
-
-    def test_a_configuration_that_leads_nowhere_is_none(self):
-        directory = self.sandbox.directory("home", ".config", "livesock")
-        os.symlink("elsewhere.toml", os.path.join(directory, "livesock.toml"))
-        self.assertEqual(self.examine()["config"][0]["verdict"], "none")
-        self.check_cured("supervisor", "none is running")
-
-    def test_a_configuration_is_checked_whatever_else_is_wrong(self):
-        self.configure("[prox]\n")
-        for more in ({"LD_PRELOAD": "/nonexistent.so"}, {"LIVESOCK_CONFIG": "home/.config/livesock/livesock.toml"}):
-            with self.subTest(more=more):
-                found = self.problem("config", before=f"cd {self.sandbox.path}", **more)
-                self.assertIn("/home/.config/livesock/livesock.toml:1:", found["text"])
-                self.assertIn("+1 ", found["remedy"])
-
-    def test_a_configuration_that_was_deleted_since_it_was_read(self):
-        config = os.path.join(self.sandbox.home, ".config/livesock/livesock.toml")
-        self.started("alice")
-        os.unlink(config)
-        (finding,) = self.examine()["config"]
-        self.assertEqual(finding["text"], f"{config} is gone; what was read there is in force")
-        self.check(0, "reload")
-        self.assertIn("there is none", self.examine()["config"][0]["text"])
-
-    def test_a_directory_that_is_none_of_livesocks(self):
-        other = self.sandbox.directory("other")
-        self.sandbox.file("other/mine", "mine")
-        long = os.path.join(self.sandbox.path, "x" * 100)
-        for named, words in ((other, "holds something else"), ("relative", "absolute"), (long, "so long"),
-                             (os.path.join(other, "mine", "below"), "cannot be made")):
-            with self.subTest(named=named):
-                self.assertIn(words, self.check_cured("directory", words, LIVESOCK_DIR=named)["text"])
-        self.assertEqual(os.listdir(other), ["mine"])
-
-    @root_only
-    def test_a_directory_of_another_user(self):
-        """As root has it who takes over somebody's variables."""
-        home = self.sandbox.directory("ann")
-        directory = self.sandbox.directory("ann", ".local", "state", "livesock", os.uname().nodename)
-        os.chmod(directory, 0o700)
-        for path in (home, directory):
-            give_away(path)
-        self.check_cured("directory", "another user's", LIVESOCK_DIR=directory)
-        self.check_cured("directory", "HOME is another user's", LIVESOCK_DIR=None, HOME=home)
-        self.assertTrue(os.path.isdir(directory))
-        self.check_cured("supervisor", "see the directory", LIVESOCK_DIR=directory)
-        self.check(0, "stop", LIVESOCK_DIR=None)
-
-    def test_an_agent_of_the_users_own_that_livesock_does_not_know(self):
-        self.configure(self.only_agents())
-        self.check(0, "start")
-        own = self.agent("bob")
-        self.check_cured("forwarding", "does not know the agent that this shell uses", SSH_AUTH_SOCK=own.path,
-                         SSH_CONNECTION=None)
-
-    def test_a_shell_without_an_agent(self):
-        self.started("alice")
-        self.check_cured("this shell", "not set", SSH_AUTH_SOCK=None)
-
-    def test_a_shell_with_the_path_of_a_login_that_ended(self):
-        self.started("alice")
-        self.check_cured("this shell", f"{GONE}, leads nowhere", SSH_AUTH_SOCK=GONE)
-
-    def test_a_shell_with_the_path_of_a_client_that_sleeps(self):
-        self.started("alice")
-        sleeping = self.agent("bob")
-        sleeping.signal(signal.SIGSTOP)
-        self.check_cured("this shell", "does not answer", SSH_AUTH_SOCK=sleeping.path)
-
-    def test_an_agent_of_the_users_own_choice_is_no_fault(self):
-        self.started("alice")
-        other = self.agent("bob")
-        self.assertEqual(self.examine(SSH_AUTH_SOCK=other.path)["this shell"][0]["verdict"], "ok")
 
 
 class TmuxTest(DoctorCase):

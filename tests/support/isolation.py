@@ -24,7 +24,9 @@ import tempfile
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
 MS_NOSUID = 2
+MS_RDONLY = 1
 MS_NODEV = 4
+MS_REMOUNT = 32
 MS_BIND = 4096
 MS_REC = 16384
 MS_PRIVATE = 1 << 18
@@ -89,6 +91,11 @@ def _cover(directory, kept, mode="1777"):
 def cover(directory):
     """Shows an empty directory in place of `directory`, to a program that was let in by enter()."""
     _cover(directory, [], "755")
+
+
+def make_read_only(directory):
+    """Has nothing be written to what is shown there by cover() any more."""
+    _mount("tmpfs", directory, None, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
 
 
 def uncover(directory):

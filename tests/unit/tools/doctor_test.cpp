@@ -109,10 +109,20 @@ TEST_CASE("a supervisor that does not run is started") {
         facts.supervisor = {.is_there = true, .is_stopped = true, .pid = 99};
         CHECK(the_fault(check_supervisor(facts)).remedy == "kill -CONT 99");
     }
-    SUBCASE("one that cannot run gets its directory first") {
-        facts.directory = {.path = "/d", .problem = "it has mode 0755"};
-        facts.directory.is_mode_the_problem = true;
-        CHECK(the_fault(check_supervisor(facts)).remedy == "chmod 700 /d && livesock start");
+    SUBCASE("one that cannot run is started when what is in its way is cured") {
+        facts.directory.fault = DirectoryFault::mode;
+        CHECK(check_supervisor(facts)[0].verdict == Verdict::none);
+        CHECK(says(check_supervisor(facts)[0], "none is running: see the directory"));
+        CHECK(the_fault(check_directory(facts)).remedy ==
+              "chmod 700 /home/zoe/.local/state/livesock/box && livesock start");
+    }
+    SUBCASE("of two things in its way the last one is followed by the start") {
+        facts.directory.fault = DirectoryFault::mode;
+        facts.config = {.path = "/c", .state = ConfigState::unusable, .problem = "it is wrong"};
+        CHECK(says(check_supervisor(facts)[0], "see the directory"));
+        CHECK(the_fault(check_directory(facts)).remedy ==
+              "chmod 700 /home/zoe/.local/state/livesock/box");
+        CHECK(the_fault(check_config(facts)).remedy == "chmod u+rw,o-w /c && livesock start");
     }
 }
 
@@ -120,22 +130,24 @@ TEST_CASE("a directory that is none of livesock's is not touched") {
     DoctorFacts facts = healthy();
     facts.supervisor = {};
     facts.directory = {.path = "/etc",
-                       .problem = "LIVESOCK_DIR is '/etc', which holds something "
-                                  "else"};
-    facts.directory.is_mode_the_problem = true;
-    facts.directory.is_foreign = true;
-    CHECK(the_fault(check_directory(facts)).remedy == "unset LIVESOCK_DIR");
-    CHECK(the_fault(check_supervisor(facts)).remedy == "unset LIVESOCK_DIR && livesock start");
+                       .fault = DirectoryFault::variable,
+                       .problem = "LIVESOCK_DIR is '/etc': it holds something else"};
+    CHECK(the_fault(check_directory(facts)).remedy == "unset LIVESOCK_DIR && livesock start");
 }
 
-TEST_CASE("what is in the place of agent.sock is moved away before a start") {
+TEST_CASE("what has the names of the directory is moved away") {
     DoctorFacts facts = healthy();
+    facts.directory.obstacles = {{"/d/control.sock", "/d/control.sock.old", "socket"}};
+    const Finding running = the_fault(check_directory(facts));
+    CHECK(says(running, "/d/control.sock is no socket of yours"));
+    CHECK(running.remedy == "mv /d/control.sock /d/control.sock.old && livesock restart");
+    facts.directory.obstacles.push_back({"/d/log", "/d/log.old.2", "file"});
     facts.supervisor = {};
-    facts.directory.has_agent_socket = false;
-    facts.directory.is_socket_blocked = true;
-    const std::string remedy = the_fault(check_supervisor(facts)).remedy;
-    CHECK(remedy.starts_with("mv /home/zoe/.local/state/livesock/box/agent.sock "));
-    CHECK(remedy.ends_with("&& livesock start"));
+    const Finding none_runs = the_fault(check_directory(facts));
+    CHECK(says(none_runs, "/d/control.sock is no socket of yours, /d/log is no file of yours"));
+    CHECK(none_runs.remedy ==
+          "mv /d/control.sock /d/control.sock.old && mv /d/log /d/log.old.2 && livesock start");
+    CHECK(says(check_supervisor(facts)[0], "see the directory"));
 }
 
 TEST_CASE("a configuration that is refused is mended where it is wrong") {
@@ -150,26 +162,27 @@ TEST_CASE("a configuration that is refused is mended where it is wrong") {
     CHECK(says(running, "b.toml:7:2: unknown key; what was read before is in force"));
     CHECK(running.remedy == "${EDITOR:-vi} +7 '/home/zoe/a b.toml' && livesock reload");
     facts.supervisor = {};
-    CHECK(the_fault(check_config(facts)).remedy == "${EDITOR:-vi} +7 '/home/zoe/a b.toml'");
-    const Finding none_runs = the_fault(check_supervisor(facts));
-    CHECK(says(none_runs, "see the configuration"));
-    CHECK(none_runs.remedy == "${EDITOR:-vi} +7 '/home/zoe/a b.toml' && livesock start");
+    CHECK(the_fault(check_config(facts)).remedy ==
+          "${EDITOR:-vi} +7 '/home/zoe/a b.toml' && livesock start");
+    CHECK(says(check_supervisor(facts)[0], "none is running: see the configuration"));
 }
 
 TEST_CASE("a configuration that is not even read gets the remedy that fits") {
     DoctorFacts facts = healthy();
     facts.supervisor = {};
     facts.config = {.path = "/c", .state = ConfigState::unusable, .problem = "cannot read '/c'"};
-    CHECK(the_fault(check_config(facts)).remedy == "chmod u+rw,o-w /c");
+    CHECK(the_fault(check_config(facts)).remedy == "chmod u+rw,o-w /c && livesock start");
     facts.config.state = ConfigState::misplaced;
-    CHECK(the_fault(check_config(facts)).remedy == "mv /c /c.old");
+    facts.config.spare = "/c.old";
+    CHECK(the_fault(check_config(facts)).remedy == "mv /c /c.old && livesock start");
     facts.config.state = ConfigState::missing;
-    CHECK(the_fault(check_config(facts)).remedy == "unset LIVESOCK_CONFIG");
+    CHECK(the_fault(check_config(facts)).remedy == "unset LIVESOCK_CONFIG && livesock start");
     SUBCASE("in the words of the shell") {
         facts.shell = Shell::fish;
-        CHECK(the_fault(check_config(facts)).remedy == "set -e LIVESOCK_CONFIG");
+        CHECK(the_fault(check_config(facts)).remedy == "set -e LIVESOCK_CONFIG && livesock start");
         facts.shell = Shell::csh;
-        CHECK(the_fault(check_config(facts)).remedy == "unsetenv LIVESOCK_CONFIG");
+        CHECK(the_fault(check_config(facts)).remedy ==
+              "unsetenv LIVESOCK_CONFIG && livesock start");
     }
     SUBCASE("nothing is claimed where livesockd says nothing") {
         facts.config.state = ConfigState::unknown;
@@ -182,39 +195,61 @@ TEST_CASE("a configuration that is not even read gets the remedy that fits") {
     }
 }
 
-TEST_CASE("a directory that is not private is made so, or moved away") {
+TEST_CASE("a directory that is not private is made so, or moved away, or another one is used") {
     DoctorFacts facts = healthy();
+    facts.supervisor = {};
     facts.directory.path = "/home/zoe/a b";
-    facts.directory.problem = "it has mode 0755";
-    facts.directory.is_mode_the_problem = true;
-    CHECK(the_fault(check_directory(facts)).remedy == "chmod 700 '/home/zoe/a b'");
-    facts.directory.is_mode_the_problem = false;
-    CHECK(the_fault(check_directory(facts)).remedy == "mv '/home/zoe/a b' '/home/zoe/a b'.old");
+    facts.directory.fault = DirectoryFault::mode;
+    CHECK(the_fault(check_directory(facts)).remedy ==
+          "chmod 700 '/home/zoe/a b' && livesock start");
+    facts.directory.fault = DirectoryFault::taken;
+    facts.directory.obstacle = {"/home/zoe/a b", "/home/zoe/a b.old"};
+    CHECK(the_fault(check_directory(facts)).remedy ==
+          "mv '/home/zoe/a b' '/home/zoe/a b.old' && livesock start");
+    facts.directory.fault = DirectoryFault::stuck;
+    facts.directory.other_place = "/tmp/livesock-7.2";
+    const Finding stuck = the_fault(check_directory(facts));
+    CHECK(stuck.remedy == "export LIVESOCK_DIR=/tmp/livesock-7.2 && livesock start");
+    CHECK(says(stuck, "this line belongs into what your login shell reads, too"));
 }
 
-TEST_CASE("a directory of another user's is left alone, and what led there is put right") {
+TEST_CASE("where HOME is another user's, nothing of that user's is touched") {
     DoctorFacts facts = healthy();
+    facts.supervisor = {};
     facts.directory.path = "/home/ann/.local/state/livesock/h";
-    facts.directory.problem = "it belongs to uid 7, not to you";
+    facts.directory.fault = DirectoryFault::home;
+    facts.directory.problem = "HOME is '/home/ann', which is another user's";
     facts.directory.right_home = "/home/zoe";
-    CHECK(the_fault(check_directory(facts)).remedy == "export HOME=/home/zoe");
+    facts.config = {.path = "/home/ann/c", .state = ConfigState::misplaced, .problem = "no file"};
+    CHECK(check_config(facts)[0].verdict == Verdict::none);
+    CHECK(the_fault(check_directory(facts)).remedy == "export HOME=/home/zoe && livesock start");
     facts.shell = Shell::fish;
-    CHECK(the_fault(check_directory(facts)).remedy == "set -gx HOME /home/zoe");
+    CHECK(the_fault(check_directory(facts)).remedy == "set -gx HOME /home/zoe && livesock start");
     facts.shell = Shell::csh;
-    CHECK(the_fault(check_directory(facts)).remedy == "setenv HOME /home/zoe");
+    CHECK(the_fault(check_directory(facts)).remedy == "setenv HOME /home/zoe && livesock start");
 }
 
 TEST_CASE("a directory that lost its agent.sock gets another by a restart") {
     DoctorFacts facts = healthy();
     facts.directory.has_agent_socket = false;
     CHECK(the_fault(check_directory(facts)).remedy == "livesock restart");
-    facts.directory.path = "/d";
-    facts.directory.is_socket_blocked = true;
-    CHECK(the_fault(check_directory(facts)).remedy ==
-          "mv /d/agent.sock /d/agent.sock.old && livesock restart");
+}
+
+TEST_CASE("it is said why a directory is not where it should be") {
+    DoctorFacts facts = healthy();
     facts.directory = {
         .path = "/tmp/livesock-1", .preferred = "/home", .exists = true, .has_agent_socket = true};
     CHECK(check_directory(facts)[0].text == "/tmp/livesock-1, because no socket can be in /home");
+    facts.directory.is_preferred_usable = true;
+    CHECK(check_directory(facts)[0].text ==
+          "/tmp/livesock-1, where its supervisor was started, and not /home");
+    facts.supervisor = {};
+    facts.directory.exists = false;
+    facts.directory.is_preferred_usable = false;
+    CHECK(check_directory(facts)[0].verdict == Verdict::none);
+    CHECK(check_directory(facts)[0].text == "/tmp/livesock-1, because no socket can be in /home");
+    facts.directory.path = "/home";
+    CHECK(check_directory(facts)[0].text == "it is made when the supervisor starts");
 }
 
 TEST_CASE("a shell with a path that leads nowhere, or none, is given the stable one") {

@@ -1,0 +1,109 @@
+// The checks of this shell, and of tmux.
+#include "supervisor/base/escape.hpp"
+#include "tools/doctor_checks.hpp"
+#include "tools/own_socket.hpp"
+#include "tools/phrases.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace livesock {
+namespace {
+
+/// So many panes of one kind are named.
+constexpr std::size_t most_panes = 5;
+
+std::string state_text(SocketState state) {
+    switch (state) {
+    case SocketState::unset:
+        return "is not set";
+    case SocketState::gone:
+        return "leads nowhere: nobody listens there";
+    case SocketState::silent:
+        return "leads to an agent that does not answer";
+    case SocketState::strangers:
+        return "leads to another user, who sees what is asked there";
+    case SocketState::answers:
+        return "leads to an agent that answers";
+    }
+    return {};
+}
+
+bool is_dead_end(const SocketFacts& socket) {
+    return !socket.is_ours && socket.state != SocketState::unset &&
+           socket.state != SocketState::answers;
+}
+
+std::string stable_socket(const DoctorFacts& facts) {
+    return facts.status.agent_socket.empty() ? facts.directory.path + "/agent.sock"
+                                             : facts.status.agent_socket;
+}
+
+std::string tmux_remedy(const DoctorFacts& facts, const TmuxSession& session) {
+    const std::string scope =
+        session.name.empty() ? "-g" : "-t " + quoted_word(Shell::posix, session.name);
+    return fmt::format("{} set-environment {} SSH_AUTH_SOCK {}", facts.tmux.command, scope,
+                       quoted_word(Shell::posix, stable_socket(facts)));
+}
+
+std::string about_panes(const std::vector<const TmuxPane*>& panes) {
+    std::string named;
+    for (std::size_t i = 0; i < std::min(panes.size(), most_panes); ++i)
+        named += fmt::format("{}{} ({})", i > 0 ? ", " : "", escaped(panes[i]->id),
+                             shown(panes[i]->program, longest_label));
+    if (panes.size() > most_panes)
+        named += fmt::format(" and {} more", panes.size() - most_panes);
+    return fmt::format("{} {} a path that leads nowhere: {}",
+                       plural(static_cast<std::int64_t>(panes.size()), "pane"),
+                       panes.size() == 1 ? "has" : "have", named);
+}
+
+} // namespace
+
+Findings check_shell(const DoctorFacts& facts) {
+    const SocketFacts& socket = facts.socket;
+    if (socket.state == SocketState::unset)
+        return {bad("SSH_AUTH_SOCK is not set", env_command_of(facts))};
+    const std::string subject = fmt::format("SSH_AUTH_SOCK, {},", escaped(socket.path));
+    if (socket.is_ours)
+        return {good("SSH_AUTH_SOCK leads to livesock")};
+    if (socket.state == SocketState::answers)
+        return {good(subject + " is an agent of your own choice, and answers")};
+    if (facts.preload.is_loaded && !facts.livesock_dir.empty() &&
+        socket.state == SocketState::gone && has_forwarded_shape(socket.path))
+        return {good(subject + " is gone, and the shim leads to the live agent")};
+    return {bad(fmt::format("{} {}", subject, state_text(socket.state)), env_command_of(facts))};
+}
+
+Findings check_tmux(const DoctorFacts& facts) {
+    if (!facts.tmux.runs)
+        return {nothing("no tmux server of yours is running")};
+    Findings findings;
+    for (const TmuxSession& session : facts.tmux.sessions)
+        if (is_dead_end(session.socket))
+            findings.push_back(
+                bad(fmt::format("new panes{} get an SSH_AUTH_SOCK that {}",
+                                session.name.empty()
+                                    ? std::string()
+                                    : " of session " + shown(session.name, longest_label),
+                                state_text(session.socket.state)),
+                    tmux_remedy(facts, session)));
+    std::vector<const TmuxPane*> lost;
+    std::vector<const TmuxPane*> others;
+    for (const TmuxPane& pane : facts.tmux.panes)
+        if (is_dead_end(pane.socket))
+            (has_forwarded_shape(pane.socket.path) ? lost : others).push_back(&pane);
+    if (!lost.empty())
+        findings.push_back(bad(about_panes(lost), "livesock heal"));
+    if (!others.empty())
+        findings.push_back(nothing(about_panes(others) + "; it is no login's, and stays so in what "
+                                                         "runs there: start that anew"));
+    if (findings.empty())
+        findings.push_back(
+            good(fmt::format("{}, and what they have for SSH_AUTH_SOCK answers",
+                             plural(static_cast<std::int64_t>(facts.tmux.panes.size()), "pane"))));
+    return findings;
+}
+
+} // namespace livesock
