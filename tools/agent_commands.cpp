@@ -29,15 +29,14 @@ namespace {
 /// More of a process's environment is not read.
 constexpr std::size_t most_environment = 4 * 1024 * 1024;
 
-/// Whether what is started from this shell reaches the agent, now and when its login has ended: by
-/// the stable path, by a stand-in, or by the shim.
-bool uses_agent(const StatusReport& report) {
-    const std::string path = environment("SSH_AUTH_SOCK");
-    const bool has_shim = !environment(directory_variable).empty() &&
-                          environment("LD_PRELOAD").find("liblivesock.so") != std::string::npos;
-    return path == report.agent_socket || is_same(path, report.agent_socket) ||
-           (has_shim &&
-            (is_led_by_shim(path) || (path == report.live && has_forwarded_shape(path))));
+ThisShell this_shell(const StatusReport& report) {
+    const std::string directory = std::filesystem::path(report.agent_socket).parent_path();
+    const SocketFacts socket = collect_socket(environment("SSH_AUTH_SOCK"), directory);
+    const ShellUse use = use_of(socket, report.live.value_or(""), is_shim_armed());
+    return {.now = std::time(nullptr),
+            .uses_agent = use == ShellUse::livesock,
+            .own_agent = use == ShellUse::own ? socket.path : std::string(),
+            .uses_login = use == ShellUse::login};
 }
 
 std::string absolute_path(const std::string& path) {
@@ -64,10 +63,8 @@ int status_command(bool json) {
     if (!answer->ok)
         return refused(*answer);
     const StatusReport report = read_status(*answer);
-    ThisShell here{std::time(nullptr), uses_agent(report)};
-    if (std::string path = environment("SSH_AUTH_SOCK"); !here.uses_agent && is_own_agent(path))
-        here.own_agent = std::move(path);
-    const std::string text = json ? pretty(*answer) : status_text(report, view_of_stdout(), here);
+    const std::string text =
+        json ? pretty(*answer) : status_text(report, view_of_stdout(), this_shell(report));
     fmt::print("{}", text);
     return report.live ? exit_done : exit_no;
 }

@@ -7,7 +7,7 @@
 #include "supervisor/base/runtime_dir.hpp"
 #include "tools/launch.hpp"
 #include "tools/locate.hpp"
-#include "tools/own_socket.hpp"
+#include "tools/own_agent.hpp"
 #include "tools/phrases.hpp"
 
 #include <algorithm>
@@ -90,17 +90,6 @@ bool is_there(const std::string& path) {
 
 } // namespace
 
-SocketFacts collect_socket(const std::string& path, const std::string& directory) {
-    if (path.empty())
-        return {};
-    std::error_code problem;
-    const std::filesystem::path target = std::filesystem::canonical(path, problem);
-    return {.path = path,
-            .state = ask_at(path),
-            .is_ours = !directory.empty() && leads_back(path, directory),
-            .target = problem ? path : target.string()};
-}
-
 PreloadState collect_preload() {
     PreloadState preload{.value = environment("LD_PRELOAD"),
                          .installed = locate().shim,
@@ -113,10 +102,7 @@ PreloadState collect_preload() {
                 {.path = path, .exists = is_there(path), .is_shim = path.ends_with(shim_name)});
         start = end + 1;
     }
-    constexpr std::size_t most_maps = 1024 * 1024;
-    preload.is_loaded = read_beginning(fmt::format("/proc/{}/maps", ::getpid()), most_maps)
-                            .value_or("")
-                            .find(shim_name) != std::string::npos;
+    preload.is_loaded = is_shim_loaded();
     return preload;
 }
 

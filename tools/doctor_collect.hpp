@@ -33,7 +33,4 @@ namespace livesock {
 [[nodiscard]] std::vector<LeftShim> collect_left_shims(const std::string& home);
 [[nodiscard]] SystemState collect_system(const std::string& user, const std::string& home);
 
-/// What is at the path `path`: ask_at(), and whether it leads back to `directory`.
-[[nodiscard]] SocketFacts collect_socket(const std::string& path, const std::string& directory);
-
 } // namespace livesock

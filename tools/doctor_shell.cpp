@@ -1,6 +1,7 @@
 // The checks of this shell, and of tmux.
 #include "supervisor/base/escape.hpp"
 #include "tools/doctor_checks.hpp"
+#include "tools/own_agent.hpp"
 #include "tools/own_socket.hpp"
 #include "tools/phrases.hpp"
 
@@ -65,14 +66,29 @@ Findings check_shell(const DoctorFacts& facts) {
     const SocketFacts& socket = facts.socket;
     if (socket.state == SocketState::unset)
         return {bad("SSH_AUTH_SOCK is not set", env_command_of(facts))};
+    const bool is_armed = facts.preload.is_loaded && !facts.livesock_dir.empty();
+    const bool answers = socket.state == SocketState::answers;
     const std::string subject = fmt::format("SSH_AUTH_SOCK, {},", escaped(socket.path));
-    if (socket.is_ours)
-        return {good("SSH_AUTH_SOCK leads to livesock")};
-    if (socket.state == SocketState::answers)
-        return {good(subject + " is an agent of your own choice, and answers")};
-    if (facts.preload.is_loaded && !facts.livesock_dir.empty() &&
-        socket.state == SocketState::gone && has_forwarded_shape(socket.path))
-        return {good(subject + " is gone, and the shim leads to the live agent")};
+    switch (use_of(socket, facts.status.live.value_or(""), is_armed)) {
+    case ShellUse::livesock:
+        if (socket.is_ours)
+            return {good("SSH_AUTH_SOCK leads to livesock")};
+        if (socket.state == SocketState::gone)
+            return {good(subject + " is gone, and the shim leads to the live agent")};
+        [[fallthrough]];
+    case ShellUse::login:
+        if (answers)
+            return {good(subject + " answers; the shim leads on when its login has ended")};
+        break;
+    case ShellUse::own:
+        if (answers)
+            return {good(subject + " is an agent of your own choice, and answers")};
+        break;
+    case ShellUse::nothing:
+        if (answers)
+            return {bad(subject + " answers, but ends with its login", env_command_of(facts))};
+        break;
+    }
     return {bad(fmt::format("{} {}", subject, state_text(socket.state)), env_command_of(facts))};
 }
 

@@ -3,6 +3,7 @@
 #include "supervisor/base/runtime_dir.hpp"
 #include "tools/doctor_collect.hpp"
 #include "tools/output_of.hpp"
+#include "tools/own_agent.hpp"
 #include "tools/print.hpp"
 
 #include <charconv>

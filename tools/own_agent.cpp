@@ -1,5 +1,6 @@
 #include "tools/own_agent.hpp"
 
+#include "preload/report.h"
 #include "supervisor/base/file.hpp"
 #include "supervisor/base/peer.hpp"
 #include "supervisor/base/runtime_dir.hpp"
@@ -11,6 +12,7 @@
 #include <system_error>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace livesock {
 namespace {
@@ -63,6 +65,39 @@ bool is_own_agent(const std::string& path) {
     std::error_code ignored;
     const std::string real = std::filesystem::canonical(path, ignored).string();
     return !is_of_a_login(real.empty() ? path : real, program_of(peer->pid));
+}
+
+SocketFacts collect_socket(const std::string& path, const std::string& directory) {
+    if (path.empty())
+        return {};
+    std::error_code problem;
+    const std::filesystem::path target = std::filesystem::canonical(path, problem);
+    SocketFacts socket{.path = path, .target = problem ? path : target.string()};
+    socket.is_ours = !directory.empty() && leads_back(path, directory);
+    socket.state = socket.is_ours ? SocketState::answers : ask_at(path);
+    socket.is_own = is_own_agent(path);
+    socket.is_led = is_led_by_shim(path);
+    return socket;
+}
+
+ShellUse use_of(const SocketFacts& socket, const std::string& live, bool is_armed) {
+    const bool leads_on = is_armed && has_forwarded_shape(socket.path);
+    if (socket.is_ours || (is_armed && socket.is_led) || (leads_on && socket.path == live))
+        return ShellUse::livesock;
+    if (socket.is_own)
+        return ShellUse::own;
+    return leads_on && socket.state == SocketState::answers ? ShellUse::login : ShellUse::nothing;
+}
+
+bool is_shim_loaded() {
+    constexpr std::size_t most_maps = 1024 * 1024;
+    return read_beginning(fmt::format("/proc/{}/maps", ::getpid()), most_maps)
+               .value_or("")
+               .find("liblivesock.so") != std::string::npos;
+}
+
+bool is_shim_armed() {
+    return is_shim_loaded() && !environment(directory_variable).empty();
 }
 
 } // namespace livesock

@@ -202,6 +202,8 @@ std::string stand_ins_text(const StatusReport& report, const View& view) {
 
 /// What is said to a shell whose programs do not reach the live agent.
 std::string unused_text(const StatusReport& report, const View& view, const ThisShell& here) {
+    if (here.uses_login)
+        return "This shell uses the agent of its own login until that ends, and then this one.";
     if (here.own_agent.empty())
         return "This shell does not use it: eval \"$(livesock env)\"";
     const bool is_known =

@@ -15,6 +15,7 @@ struct ThisShell {
     std::int64_t now = 0;       ///< seconds since the epoch
     bool uses_agent = false;    ///< what is started here reaches the live agent
     std::string own_agent = {}; ///< else the agent of the user's own choice that it reaches, if any
+    bool uses_login = false;    ///< else that of its login, and the live one when that has ended
 };
 
 /// First a sentence that says whether things work and, if not, what to do; then a table of the

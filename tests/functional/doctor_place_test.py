@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.p
 from support import isolation, wire
 from support.case import main, root_only
 from support.doctor import DoctorCase
-from support.sandbox import remove
+from support.sandbox import remove, SHIM
 from support.stranger import give_away, nobody
 from support.waiting import eventually
 
@@ -275,9 +275,33 @@ class ShellTest(DoctorCase):
         self.check_cured("this shell", "does not answer", SSH_AUTH_SOCK=sleeping.path)
 
     def test_an_agent_of_the_users_own_choice_is_no_fault(self):
+        """Also one that ssh-agent has given a name as sshd does."""
         self.started("alice")
-        other = self.agent("bob")
-        self.assertEqual(self.examine(SSH_AUTH_SOCK=other.path)["this shell"][0]["verdict"], "ok")
+        os.mkdir("/tmp/ssh-XXXXmine", 0o700)
+        self.addCleanup(os.rmdir, "/tmp/ssh-XXXXmine")
+        for path in (None, "/tmp/ssh-XXXXmine/agent.4242"):
+            other = self.agent("bob", path=path).path
+            self.assertEqual(self.examine(SSH_AUTH_SOCK=other)["this shell"][0]["verdict"], "ok")
+            self.assertIn("of its own choice", self.check(0, "status", SSH_AUTH_SOCK=other).out)
+
+    def test_the_agent_of_a_login_is_told_from_one_that_lasts(self):
+        """The doctor and the status agree, with the library and without."""
+        self.check(0, "start")
+        login = self.login(self.sshd(), self.agent("alice"))
+        self.check(0, "wait", "--timeout", "10s")
+        path = login.auth_sock
+        self.assertIn('does not use it: eval "$(livesock env)"', self.check(0, "status", SSH_AUTH_SOCK=path).out)
+        armed = {"SSH_AUTH_SOCK": path, "LD_PRELOAD": SHIM}
+        self.assertEqual(self.examine(**armed)["this shell"][0]["verdict"], "ok")
+        self.assertNotIn("This shell", self.check(0, "status", **armed).out)
+        self.check(0, "register", self.agent("bob").path)
+        self.check(0, "use", self.sandbox.fingerprint("bob"))
+        self.assertEqual(self.examine(**armed)["this shell"][0]["verdict"], "ok")
+        self.assertIn("the agent of its own login until that ends", self.check(0, "status", **armed).out)
+        problem = self.check_cured("this shell", f"{path}, answers, but ends with its login", SSH_AUTH_SOCK=path)
+        self.assertEqual(problem["remedy"], 'eval "$(livesock env)"')
+        after = self.run_program("sh", "-c", f"{problem['remedy']}\nlivesock status", SSH_AUTH_SOCK=path)
+        self.assertNotIn("This shell", after.out)
 
 
 if __name__ == "__main__":

@@ -267,13 +267,27 @@ TEST_CASE("a shell with a path that leads nowhere, or none, is given the stable 
     CHECK(the_fault(check_shell(facts)).remedy == "eval `livesock env -c`");
 }
 
+TEST_CASE("the agent of a login is none that a shell can rely on without the shim") {
+    DoctorFacts facts = healthy();
+    facts.socket = {"/tmp/ssh-x/agent.1", SocketState::answers, false};
+    CHECK(says(check_shell(facts)[0], "the shim leads on when its login has ended"));
+    CHECK(is_good(check_shell(facts)));
+    facts.livesock_dir.clear();
+    const Finding finding = the_fault(check_shell(facts));
+    CHECK(says(finding, "SSH_AUTH_SOCK, /tmp/ssh-x/agent.1, answers, but ends with its login"));
+    CHECK(finding.remedy == env_command);
+}
+
 TEST_CASE("an agent of the user's own choice is left alone") {
     DoctorFacts facts = healthy();
-    facts.socket = {"/run/gpg", SocketState::answers, false};
-    CHECK(is_good(check_shell(facts)));
+    facts.socket = {.path = "/run/gpg", .state = SocketState::answers, .is_own = true};
+    CHECK(says(check_shell(facts)[0], "is an agent of your own choice"));
+    facts.socket.state = SocketState::silent;
+    CHECK(says(the_fault(check_shell(facts)), "does not answer"));
     facts.socket = {"/tmp/ssh-x/agent.1", SocketState::gone, false};
-    CHECK(is_good(check_shell(facts))); // the shim is loaded
-    facts.socket.path = "/nonexistent"; // which it leaves alone
+    facts.socket.is_led = true;
+    CHECK(is_good(check_shell(facts)));                        // the shim is loaded
+    facts.socket = {"/nonexistent", SocketState::gone, false}; // which it leaves alone
     CHECK(the_fault(check_shell(facts)).remedy == env_command);
 }
 

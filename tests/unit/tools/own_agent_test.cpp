@@ -18,6 +18,39 @@ TEST_CASE("an agent of a login is none of the user's own") {
     CHECK(!is_of_a_login("/d/vscode-ssh-auth-1/agent", ""));
 }
 
+TEST_CASE("what a shell uses depends on its path, on who listens there, and on the shim") {
+    const std::string path = "/tmp/ssh-abc/agent.1";
+    SocketFacts login{.path = path, .state = SocketState::answers};
+    CHECK(use_of({}, path, true) == ShellUse::nothing);
+    SUBCASE("the agent of a login lasts no longer than that") {
+        CHECK(use_of(login, path, false) == ShellUse::nothing);
+        CHECK(use_of(login, "", false) == ShellUse::nothing);
+        login.state = SocketState::gone;
+        login.is_led = true;
+        CHECK(use_of(login, path, false) == ShellUse::nothing);
+    }
+    SUBCASE("unless the shim leads on") {
+        CHECK(use_of(login, path, true) == ShellUse::livesock);
+        CHECK(use_of(login, "/tmp/ssh-def/agent.2", true) == ShellUse::login);
+        login.state = SocketState::silent; // it steps in where nobody listens
+        CHECK(use_of(login, "", true) == ShellUse::nothing);
+        login.state = SocketState::gone;
+        CHECK(use_of(login, "", true) == ShellUse::nothing);
+        login.is_led = true;
+        CHECK(use_of(login, "", true) == ShellUse::livesock);
+    }
+    SUBCASE("what leads to livesock lasts") {
+        login.is_ours = true;
+        CHECK(use_of(login, "", false) == ShellUse::livesock);
+    }
+    SUBCASE("an agent that the user runs is the user's choice, whatever it is called") {
+        login.is_own = true;
+        CHECK(use_of(login, "", false) == ShellUse::own);
+        CHECK(use_of(login, "", true) == ShellUse::own);
+        CHECK(use_of(login, path, true) == ShellUse::livesock);
+    }
+}
+
 TEST_CASE("an agent of the user's own is one that listens") {
     const TempDir directory;
     const std::string path = directory.entry("agent");

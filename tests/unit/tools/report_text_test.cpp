@@ -234,6 +234,8 @@ TEST_CASE("a shell that does not use livesock is told what it can do") {
               "that, too: livesock register\n"));
     report.agents = {{.path = "/run/user/7/agent", .state = "live"}};
     CHECK(has("This shell uses an agent of its own choice, /run/user/7/agent.\n"));
+    here = {.uses_login = true};
+    CHECK(has("This shell uses the agent of its own login until that ends, and then this one.\n"));
     here = {.uses_agent = true};
     CHECK(!has("This shell"));
 }
