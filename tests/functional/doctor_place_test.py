@@ -268,6 +268,13 @@ class ShellTest(DoctorCase):
         self.started("alice")
         self.check_cured("this shell", f"{GONE}, leads nowhere", SSH_AUTH_SOCK=GONE)
 
+    def test_a_shell_with_a_path_that_a_stand_in_has(self):
+        self.started("alice")
+        path = os.path.join(self.sandbox.path, "old")
+        os.symlink(self.agent_sock, path)
+        self.assertEqual(self.examine(SSH_AUTH_SOCK=path)["this shell"][0]["text"], "SSH_AUTH_SOCK leads to livesock")
+        self.assertNotIn("This shell", self.check(0, "status", SSH_AUTH_SOCK=path).out)
+
     def test_a_shell_with_the_path_of_a_client_that_sleeps(self):
         self.started("alice")
         sleeping = self.agent("bob")
