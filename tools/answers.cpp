@@ -89,6 +89,7 @@ StatusReport read_status(const ControlAnswer& answer) {
     report.pid = whole_in(object, "pid").value_or(0);
     report.uptime_seconds = whole_in(object, "uptime_seconds").value_or(0);
     report.config = text_in(object, "config");
+    report.is_config_changed = truth_in(object, "config_changed");
     report.agent_socket = text_in(object, "agent_socket").value_or("");
     report.live = text_in(object, "live");
     report.pinned = text_in(object, "pinned");

@@ -114,6 +114,7 @@ struct StatusReport {
     std::int64_t uptime_seconds = 0;
     std::string agent_socket = {};
     std::optional<std::string> config = {}; ///< the file that is in force
+    bool is_config_changed = false;         ///< since it was read
     std::optional<std::string> live = {};
     std::optional<std::string> pinned = {};
     bool follows_typing = false; ///< requests go to the agent of who types, where that is known

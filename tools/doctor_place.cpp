@@ -137,12 +137,17 @@ Findings check_config(const DoctorFacts& facts) {
         return {nothing(escaped(config.path) + " could not be checked: livesockd does not say")};
     if (config.state == ConfigState::none)
         return {nothing("there is none: everything is as it is by default")};
+    if (cure.empty() && facts.status.is_config_changed)
+        return {bad(escaped(config.path) + " is right, but has changed since it was read",
+                    "livesock reload")};
     if (cure.empty())
         return {good(escaped(config.path) + " is right")};
     if (!facts.supervisor.answers)
         return {bad(config.problem, cure + " && livesock start")};
     if (config.state == ConfigState::missing)
-        return {nothing(escaped(config.path) + " is gone; what was read there is in force")};
+        return {nothing(escaped(config.path) +
+                        (facts.status.config ? " is gone; what was read there is in force"
+                                             : " is not there; the supervisor goes without"))};
     return {
         bad(config.problem + "; what was read before is in force", cure + " && livesock reload")};
 }

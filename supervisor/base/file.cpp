@@ -59,6 +59,17 @@ Result<std::string> read_beginning(const std::string& path, std::size_t most) {
     return fd ? read_up_to(fd, most, what) : system_error(what, errno);
 }
 
+std::optional<FileVersion> version_of(const std::string& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0)
+        return std::nullopt;
+    constexpr std::int64_t second = 1'000'000'000;
+    return FileVersion{.device = status.st_dev,
+                       .inode = status.st_ino,
+                       .size = status.st_size,
+                       .modified = status.st_mtim.tv_sec * second + status.st_mtim.tv_nsec};
+}
+
 Error cannot_open_own(const std::string& path, const char* what, int code) {
     const bool is_something_else =
         code == EISDIR || code == ELOOP || code == ENXIO || code == EACCES;

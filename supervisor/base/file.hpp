@@ -5,10 +5,13 @@
 #include "supervisor/base/unique_fd.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <dirent.h>
+#include <sys/types.h>
 
 namespace livesock {
 
@@ -37,6 +40,20 @@ enum class FileUse {
 
 /// The first `most` bytes of the file at `path`, which is no symlink.
 [[nodiscard]] Result<std::string> read_beginning(const std::string& path, std::size_t most);
+
+/// Tells one state of a file's contents from another, as far as that can be seen without reading
+/// them.
+struct FileVersion {
+    dev_t device = 0;
+    ino_t inode = 0;
+    off_t size = 0;
+    std::int64_t modified = 0; ///< in nanoseconds since the epoch
+
+    bool operator==(const FileVersion&) const = default;
+};
+
+/// Of what is at `path`, symlinks followed; none if nothing is.
+[[nodiscard]] std::optional<FileVersion> version_of(const std::string& path);
 
 /// Why open(2) has failed with `code` on `path`, which is to be `what` of ours ("our log") and is
 /// made where it is missing. Where something else has its name, that is to be removed, and

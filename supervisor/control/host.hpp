@@ -46,9 +46,10 @@ struct ListenerFacts {
 struct SupervisorFacts {
     std::string directory;
     std::string agent_socket;
-    std::string config;          ///< the configuration file; empty if there is none
-    std::string log_file;        ///< empty if the log goes to standard error
-    bool follows_typing = false; ///< selection.policy is "active-client"
+    std::string config;             ///< the configuration file; empty if there is none
+    bool is_config_changed = false; ///< the file is not as it was read
+    std::string log_file;           ///< empty if the log goes to standard error
+    bool follows_typing = false;    ///< selection.policy is "active-client"
     TimePoint started{};
     std::size_t clients = 0;
     std::uint64_t answered = 0;

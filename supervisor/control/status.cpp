@@ -190,6 +190,7 @@ json describe_status(const SupervisorFacts& facts, const AgentPool& agents,
     status["directory"] = facts.directory;
     status["agent_socket"] = facts.agent_socket;
     status["config"] = text_or_null(facts.config);
+    status["config_changed"] = facts.is_config_changed;
     status["log"] = {{"to", facts.log_file.empty() ? "stderr" : "file"},
                      {"path", text_or_null(facts.log_file)}};
     const Candidate* const selected = agents.selected();

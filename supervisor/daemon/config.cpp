@@ -178,13 +178,19 @@ Result<Config> load_config(const std::string& path, bool must_exist) {
     if (path.empty() && !must_exist)
         return Config{};
     const std::string what = fmt::format("cannot read '{}'", escaped(path));
+    // Before it is read: what is written meanwhile is a change.
+    const std::optional<FileVersion> version = version_of(path);
     const Result<UniqueFd> file = open_trusted_file(path, FileUse::settings, what);
     if (!file) {
         const bool missing = file.error().code == ENOENT || file.error().code == ENOTDIR;
         return missing && !must_exist ? Config{} : Result<Config>(file.error());
     }
     const Result<std::string> text = read_up_to(*file, largest_config + 1, what);
-    return text ? parse_config(*text, path, directory_inputs().home) : text.error();
+    Result<Config> config =
+        text ? parse_config(*text, path, directory_inputs().home) : text.error();
+    if (config)
+        config->file = version;
+    return config;
 }
 
 } // namespace livesock

@@ -1,6 +1,7 @@
 // What the user can set: livesock.toml(5).
 #pragma once
 
+#include "supervisor/base/file.hpp"
 #include "supervisor/base/log.hpp"
 #include "supervisor/base/result.hpp"
 #include "supervisor/broker/settings.hpp"
@@ -8,6 +9,7 @@
 #include "supervisor/signing/settings.hpp"
 #include "supervisor/upstream/settings.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +31,8 @@ struct Config {
     Labels labels;
     StandInMode stand_in = StandInMode::hung;
     log::Level log_level = log::Level::info;
+
+    std::optional<FileVersion> file; ///< that it was read from; none if there was none
 
     bool operator==(const Config&) const = default;
 };

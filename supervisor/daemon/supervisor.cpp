@@ -42,10 +42,6 @@ ForwardedPlaces forwarded_places() {
     return {.tmp = "/tmp", .home = inputs.home, .runtime = inputs.xdg_runtime_dir};
 }
 
-bool exists(const std::string& path) {
-    return ::access(path.c_str(), F_OK) == 0;
-}
-
 /// A stand-in, or a socket that has made room for one: the agent behind it is known already.
 bool is_own_name(const std::string& path, Origin origin) {
     std::error_code gone;
@@ -63,7 +59,6 @@ Supervisor::Supervisor(ClaimedDir claimed, SupervisorOptions options, Config con
     : directory_(std::move(claimed.directory))
     , options_(std::move(options))
     , config_(std::move(config))
-    , has_config_file_(exists(options_.config_path))
     , lock_(std::move(claimed.lock))
     , loop_(std::move(loop))
     , predecessor_(std::move(predecessor))
@@ -261,7 +256,6 @@ Result<void> Supervisor::reload() {
     fallbacks_.apply(config->fallbacks);
     upstreams_.apply(config->upstreams);
     config_ = std::move(*config);
-    has_config_file_ = exists(options_.config_path);
     apply(config_);
     if (listeners_ && !has_handed_over_)
         listeners_->apply(config_.listens);
@@ -313,7 +307,8 @@ std::vector<ListenerFacts> Supervisor::listener_facts() const {
 SupervisorFacts Supervisor::facts() const {
     return {.directory = directory_.path(),
             .agent_socket = directory_.entry(agent_socket_name),
-            .config = has_config_file_ ? options_.config_path : std::string(),
+            .config = config_.file ? options_.config_path : std::string(),
+            .is_config_changed = version_of(options_.config_path) != config_.file,
             .log_file = options_.log_file,
             .follows_typing = config_.selection.policy == SelectionPolicy::active_client,
             .started = started_,

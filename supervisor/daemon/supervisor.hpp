@@ -100,7 +100,6 @@ class Supervisor final : private ControlHost {
     RuntimeDir directory_;
     SupervisorOptions options_;
     Config config_;
-    bool has_config_file_ = false; ///< it is what a file says
     SupervisorLock lock_;
     EventLoop loop_;
     TimePoint started_ = Clock::now();

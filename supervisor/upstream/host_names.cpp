@@ -1,27 +1,14 @@
 #include "supervisor/upstream/host_names.hpp"
 
 #include "supervisor/base/escape.hpp"
-#include "supervisor/base/file.hpp"
 
 #include <algorithm>
 #include <filesystem>
-
-#include <fmt/format.h>
-#include <sys/stat.h>
 
 namespace livesock {
 namespace {
 
 constexpr std::size_t longest_name = 64;
-
-/// Tells one state of the file from another; empty if it is not there.
-std::string version_of(const std::string& path) {
-    struct stat status {};
-    if (::stat(path.c_str(), &status) != 0)
-        return {};
-    return fmt::format("{}:{}:{}.{}", status.st_ino, status.st_size, status.st_mtim.tv_sec,
-                       status.st_mtim.tv_nsec);
-}
 
 std::string_view cut_word(std::string_view& line) {
     constexpr std::string_view blanks = " \t\r";
@@ -68,7 +55,7 @@ std::string HostNames::of_socket(const std::string& path) const {
 }
 
 std::string HostNames::in_hosts(const std::string& address) const {
-    const std::string version = version_of(hosts_path_);
+    const std::optional<FileVersion> version = version_of(hosts_path_);
     if (version != version_ || known_.size() >= most_known) {
         known_.clear();
         version_ = version;

@@ -1,6 +1,7 @@
 // What the machines are called from which people log in. Nobody is asked over a network.
 #pragma once
 
+#include "supervisor/base/file.hpp"
 #include "supervisor/upstream/settings.hpp"
 
 #include <map>
@@ -37,7 +38,7 @@ class HostNames {
 
     std::string hosts_path_;
     Labels labels_;
-    mutable std::string version_; // of the file that the names below are from
+    mutable std::optional<FileVersion> version_; // of the file that the names below are from
     mutable std::map<std::string, std::string> known_;
 };
 

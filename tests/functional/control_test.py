@@ -28,7 +28,8 @@ class ControlTest(DaemonCase):
         wire.comments(daemon.agent_sock)
         status = daemon.status()
         self.assertEqual(set(status) - {"ok"}, {
-            "protocol", "version", "pid", "uptime_seconds", "directory", "agent_socket", "config", "log", "live",
+            "protocol", "version", "pid", "uptime_seconds", "directory", "agent_socket", "config", "config_changed", "log",
+            "live",
             "pinned", "policy", "clients", "requests", "agents", "stand_ins", "signing", "listeners"})
         self.assertEqual((status["directory"], status["agent_socket"], status["config"], status["live"]),
                          (daemon.directory, daemon.agent_sock, daemon.config_path, agent.path))

@@ -67,6 +67,13 @@ class PlaceTest(DoctorCase):
         self.check_cured("config", "livesock.toml:1:", EDITOR=f"{self.sandbox.path}/bin/mend")
         self.check(0, "reload")
 
+    def test_a_configuration_that_was_changed_since_it_was_read(self):
+        self.check(0, "start")
+        for text in ("", '[selection]\npolicy = "active-client"\n'):
+            self.configure(text)
+            self.check_cured("config", "livesock.toml is right, but has changed since it was read")
+        self.assertEqual(self.ask("status")["policy"], "active-client")
+
     def test_a_configuration_that_is_not_read(self):
         config = os.path.join(self.sandbox.home, ".config/livesock/livesock.toml")
         self.configure("")

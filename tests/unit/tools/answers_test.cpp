@@ -18,6 +18,7 @@ ControlAnswer answer(const char* text) {
 TEST_CASE("a status is read") {
     const StatusReport report = read_status(answer(
         R"({"ok":true,"pid":7,"uptime_seconds":5,"agent_socket":"/d/agent.sock","live":"/a",
+            "config":"/c","config_changed":true,
             "pinned":null,"policy":"active-client","clients":3,"requests":{"answered":4,"failed":1},
             "log":{"to":"file","path":"/d/log"},
             "agents":[{"path":"/a","state":"live","selected":true,"origin":"forwarded",
@@ -25,6 +26,8 @@ TEST_CASE("a status is read") {
                       {"path":"/b","state":"dead","origin":"registered","reason":"gone"}]})"));
     CHECK(report.pid == 7);
     CHECK(report.live == "/a");
+    CHECK(report.config == "/c");
+    CHECK(report.is_config_changed);
     CHECK(!report.pinned);
     CHECK(report.follows_typing);
     CHECK(report.answered == 4);

@@ -155,6 +155,8 @@ TEST_CASE("a configuration that is refused is mended where it is wrong") {
     CHECK(check_config(facts)[0].verdict == Verdict::none);
     facts.config = {.path = "/home/zoe/a b.toml", .state = ConfigState::right};
     CHECK(is_good(check_config(facts)));
+    facts.status.is_config_changed = true;
+    CHECK(the_fault(check_config(facts)).remedy == "livesock reload");
     facts.config.state = ConfigState::wrong;
     facts.config.problem = "/home/zoe/a b.toml:7:2: unknown key";
     facts.config.line = 7;
