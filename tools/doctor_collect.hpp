@@ -25,9 +25,9 @@ namespace livesock {
 [[nodiscard]] PreloadState collect_preload();
 /// Those programs in PATH that are known to ask agents.
 [[nodiscard]] std::vector<AgentProgram> collect_programs();
-/// The tmux server of this terminal, else the user's own. `directory` is that of the supervisor.
-/// Sessions and panes that it has not come to after three seconds are left out.
-[[nodiscard]] TmuxState collect_tmux(const std::string& directory);
+/// The user's tmux servers. `directory` is that of the supervisor. Servers, sessions and panes that
+/// it has not come to after three seconds are left out.
+[[nodiscard]] std::vector<TmuxServer> collect_tmux(const std::string& directory);
 [[nodiscard]] LoginState collect_login(const std::string& home);
 /// Those in the usual places, and those that processes name; of the processes that may be asked.
 [[nodiscard]] std::vector<LeftShim> collect_left_shims(const std::string& home);

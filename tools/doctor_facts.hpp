@@ -101,9 +101,10 @@ struct TmuxPane {
     SocketFacts socket = {};
 };
 
-struct TmuxState {
-    bool runs = false;
-    std::string command = {}; ///< that reaches this server: "tmux", with -S if need be
+/// A tmux server of this user.
+struct TmuxServer {
+    std::string path = {}; ///< of its socket
+    bool answers = false;
     std::vector<TmuxSession> sessions = {};
     std::vector<TmuxPane> panes = {};
 };
@@ -184,7 +185,7 @@ struct DoctorFacts {
     DirectoryState directory = {};
     ConfigFacts config = {};
     SocketFacts socket = {}; ///< SSH_AUTH_SOCK
-    TmuxState tmux = {};
+    std::vector<TmuxServer> tmux = {};
     PreloadState preload = {};
     std::vector<AgentProgram> programs = {};
     LoginState login_state = {};

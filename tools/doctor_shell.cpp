@@ -41,23 +41,57 @@ std::string stable_socket(const DoctorFacts& facts) {
                                              : facts.status.agent_socket;
 }
 
-std::string tmux_remedy(const DoctorFacts& facts, const TmuxSession& session) {
+/// How a server is called where there are several; "" where it is the only one.
+std::string name_of(const DoctorFacts& facts, const TmuxServer& server) {
+    return facts.tmux.size() > 1
+               ? shown(server.path.substr(server.path.rfind('/') + 1), longest_label)
+               : "";
+}
+
+std::string tmux_remedy(const DoctorFacts& facts, const TmuxServer& server,
+                        const TmuxSession& session) {
     const std::string scope =
         session.name.empty() ? "-g" : "-t " + quoted_word(Shell::posix, session.name);
-    return fmt::format("{} set-environment {} SSH_AUTH_SOCK {}", facts.tmux.command, scope,
+    return fmt::format("tmux -S {} set-environment {} SSH_AUTH_SOCK {}",
+                       quoted_word(Shell::posix, server.path), scope,
                        quoted_word(Shell::posix, stable_socket(facts)));
 }
 
-std::string about_panes(const std::vector<const TmuxPane*>& panes) {
+std::string about_session(const DoctorFacts& facts, const TmuxServer& server,
+                          const TmuxSession& session) {
+    const std::string name = name_of(facts, server);
+    return fmt::format(
+        "new panes{}{} get an SSH_AUTH_SOCK that {}",
+        session.name.empty() ? "" : " of session " + shown(session.name, longest_label),
+        name.empty() ? "" : " of the server " + name, state_text(session.socket.state));
+}
+
+/// "%0 (sh)", or "%0 of the server work (sh)".
+std::string pane_called(const DoctorFacts& facts, const TmuxServer& server, const TmuxPane& pane) {
+    const std::string name = name_of(facts, server);
+    return fmt::format("{}{} ({})", escaped(pane.id), name.empty() ? "" : " of the server " + name,
+                       shown(pane.program, longest_label));
+}
+
+/// `panes` are their names.
+std::string about_panes(const std::vector<std::string>& panes) {
     std::string named;
     for (std::size_t i = 0; i < std::min(panes.size(), most_panes); ++i)
-        named += fmt::format("{}{} ({})", i > 0 ? ", " : "", escaped(panes[i]->id),
-                             shown(panes[i]->program, longest_label));
+        named += (i > 0 ? ", " : "") + panes[i];
     if (panes.size() > most_panes)
         named += fmt::format(" and {} more", panes.size() - most_panes);
     return fmt::format("{} {} a path that leads nowhere: {}",
                        plural(static_cast<std::int64_t>(panes.size()), "pane"),
                        panes.size() == 1 ? "has" : "have", named);
+}
+
+std::string about_all_panes(const DoctorFacts& facts) {
+    std::int64_t count = 0;
+    for (const TmuxServer& server : facts.tmux)
+        count += static_cast<std::int64_t>(server.panes.size());
+    const auto servers = static_cast<std::int64_t>(facts.tmux.size());
+    return fmt::format("{}{}, and what they have for SSH_AUTH_SOCK answers", plural(count, "pane"),
+                       servers > 1 ? " of " + plural(servers, "server") : "");
 }
 
 } // namespace
@@ -93,32 +127,32 @@ Findings check_shell(const DoctorFacts& facts) {
 }
 
 Findings check_tmux(const DoctorFacts& facts) {
-    if (!facts.tmux.runs)
+    if (facts.tmux.empty())
         return {nothing("no tmux server of yours is running")};
     Findings findings;
-    for (const TmuxSession& session : facts.tmux.sessions)
-        if (is_dead_end(session.socket))
-            findings.push_back(
-                bad(fmt::format("new panes{} get an SSH_AUTH_SOCK that {}",
-                                session.name.empty()
-                                    ? std::string()
-                                    : " of session " + shown(session.name, longest_label),
-                                state_text(session.socket.state)),
-                    tmux_remedy(facts, session)));
-    std::vector<const TmuxPane*> lost;
-    std::vector<const TmuxPane*> others;
-    for (const TmuxPane& pane : facts.tmux.panes)
-        if (is_dead_end(pane.socket))
-            (has_forwarded_shape(pane.socket.path) ? lost : others).push_back(&pane);
+    std::vector<std::string> lost;
+    std::vector<std::string> others;
+    for (const TmuxServer& server : facts.tmux) {
+        if (!server.answers)
+            findings.push_back(nothing(fmt::format("{} was not looked at: it, or another server, "
+                                                   "does not answer",
+                                                   escaped(server.path))));
+        for (const TmuxSession& session : server.sessions)
+            if (is_dead_end(session.socket))
+                findings.push_back(bad(about_session(facts, server, session),
+                                       tmux_remedy(facts, server, session)));
+        for (const TmuxPane& pane : server.panes)
+            if (is_dead_end(pane.socket))
+                (has_forwarded_shape(pane.socket.path) ? lost : others)
+                    .push_back(pane_called(facts, server, pane));
+    }
     if (!lost.empty())
         findings.push_back(bad(about_panes(lost), "livesock heal"));
     if (!others.empty())
         findings.push_back(nothing(about_panes(others) + "; it is no login's, and stays so in what "
                                                          "runs there: start that anew"));
     if (findings.empty())
-        findings.push_back(
-            good(fmt::format("{}, and what they have for SSH_AUTH_SOCK answers",
-                             plural(static_cast<std::int64_t>(facts.tmux.panes.size()), "pane"))));
+        findings.push_back(good(about_all_panes(facts)));
     return findings;
 }
 

@@ -5,20 +5,21 @@
 #include "tools/output_of.hpp"
 #include "tools/own_agent.hpp"
 #include "tools/print.hpp"
+#include "tools/tmux_servers.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
-
-#include <fmt/format.h>
-#include <unistd.h>
 
 namespace livesock {
 namespace {
 
 using namespace std::chrono_literals;
 
-/// Neither a tmux server nor what its panes have for an agent is asked any further after this time.
+/// Neither tmux servers nor what their panes have for an agent are asked any further after this
+/// time, and one that hangs leaves some of it to the next.
 constexpr auto patience = 3s;
+constexpr auto patience_with_one = 2s;
 
 /// More sessions and panes are not looked at.
 constexpr std::size_t most_sessions = 64;
@@ -28,15 +29,15 @@ constexpr std::string_view variable = "SSH_AUTH_SOCK";
 
 class Server {
   public:
-    Server(std::vector<std::string> words, TimePoint deadline)
-        : words_(std::move(words))
+    Server(std::string socket, TimePoint deadline)
+        : socket_(std::move(socket))
         , deadline_(deadline) {}
 
     std::optional<std::string> ask(std::vector<std::string> words) const {
         const Duration left = deadline_ - Clock::now();
         if (left <= Duration::zero())
             return std::nullopt;
-        words.insert(words.begin(), words_.begin(), words_.end());
+        words.insert(words.begin(), {"tmux", "-S", socket_});
         return output_of(words, left);
     }
     /// The value of SSH_AUTH_SOCK in an environment; nothing if it says nothing about it, empty if
@@ -52,20 +53,9 @@ class Server {
     }
 
   private:
-    std::vector<std::string> words_;
+    std::string socket_;
     TimePoint deadline_;
 };
-
-/// The words that reach the server of this terminal, else the user's own; none if there is neither.
-std::vector<std::string> server_words() {
-    if (const std::string tmux = environment("TMUX"); !tmux.empty())
-        return {"tmux", "-S", tmux.substr(0, tmux.find(','))};
-    const std::string base = environment("TMUX_TMPDIR");
-    const std::string path =
-        fmt::format("{}/tmux-{}/default", base.empty() ? "/tmp" : base, ::geteuid());
-    return ::access(path.c_str(), F_OK) == 0 ? std::vector<std::string>{"tmux", "-S", path}
-                                             : std::vector<std::string>();
-}
 
 /// Asks at each path once: those that do not answer take their time.
 class Sockets {
@@ -132,21 +122,20 @@ std::vector<TmuxPane> panes_of(const Server& server, Sockets& sockets) {
 
 } // namespace
 
-TmuxState collect_tmux(const std::string& directory) {
-    const std::vector<std::string> words = server_words();
-    if (words.empty())
-        return {};
+std::vector<TmuxServer> collect_tmux(const std::string& directory) {
     const TimePoint deadline = Clock::now() + patience;
-    const Server server(words, deadline);
-    TmuxState state;
-    state.runs = server.ask({"list-sessions"}).has_value();
-    if (!state.runs)
-        return state;
-    state.command = fmt::format("tmux -S {}", quoted_word(Shell::posix, words.back()));
     Sockets sockets(directory, deadline);
-    state.sessions = sessions_of(server, sockets);
-    state.panes = panes_of(server, sockets);
-    return state;
+    std::vector<TmuxServer> servers;
+    for (const std::string& path : tmux_sockets()) {
+        const Server server(path, std::min(deadline, Clock::now() + patience_with_one));
+        TmuxServer& state = servers.emplace_back(TmuxServer{.path = path});
+        state.answers = server.ask({"list-sessions"}).has_value();
+        if (!state.answers)
+            continue;
+        state.sessions = sessions_of(server, sockets);
+        state.panes = panes_of(server, sockets);
+    }
+    return servers;
 }
 
 } // namespace livesock

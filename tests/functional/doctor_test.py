@@ -4,6 +4,7 @@ it."""
 import os
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -48,11 +49,13 @@ class TmuxTest(DoctorCase):
         super().setUp()
         self.started("alice")
         self.server = self.tmux()
-        self.inside = {"TMUX": f"{self.server.path},1,0", "SSH_AUTH_SOCK": self.agent_sock}
+        # Not where the servers are of the person who runs the tests.
+        self.outside = {"TMUX_TMPDIR": os.path.join(self.sandbox.path, "tmp"), "SSH_AUTH_SOCK": self.agent_sock}
+        self.inside = {**self.outside, "TMUX": f"{self.server.path},1,0"}
 
-    def start_tmux(self, path):
+    def start_tmux(self, path, server=None):
         """A tmux server that was started where SSH_AUTH_SOCK was `path`."""
-        self.assertEqual(self.run_program("sh", "-c", self.server.new(), SSH_AUTH_SOCK=path).status, 0)
+        self.assertEqual(self.run_program("sh", "-c", (server or self.server).new(), SSH_AUTH_SOCK=path).status, 0)
 
     def test_a_server_that_knows_the_stable_path_is_well(self):
         self.start_tmux(self.agent_sock)
@@ -84,6 +87,38 @@ class TmuxTest(DoctorCase):
         commands = f"set-environment -g SSH_AUTH_SOCK {GONE} ';' set-environment -u -t old SSH_AUTH_SOCK"
         self.assertEqual(self.run_program("sh", "-c", f"{self.server.words} {commands}").status, 0)
         self.check_cured("tmux", "new panes get an SSH_AUTH_SOCK that leads nowhere", **self.inside)
+
+    def named_server(self, name):
+        """The server that `tmux -L name` reaches."""
+        directory = self.sandbox.directory("tmp", f"tmux-{os.getuid()}")
+        return self.tmux(os.path.join(directory, name))
+
+    def test_servers_that_this_terminal_is_not_in(self):
+        """By a name, and by a path anywhere, which its process alone tells."""
+        self.start_tmux(self.agent_sock)
+        for server in (self.named_server("other"), self.tmux(os.path.join(self.sandbox.path, "a b"))):
+            name = os.path.basename(server.path)
+            self.start_tmux(f"/tmp/ssh-XXXX{name[0]}/agent.4242", server)
+            for environment in (self.outside, self.inside):
+                (first, lost) = [finding for finding in self.examine(**environment)["tmux"]
+                                 if finding["verdict"] == "problem"]
+                self.assertIn(f"of the server {name} get an SSH_AUTH_SOCK that leads nowhere", first["text"])
+                self.assertIn(f"1 pane has a path that leads nowhere: %0 of the server {name} (sh)", lost["text"])
+                self.assertTrue(first["remedy"].startswith(f"tmux -S {shlex.quote(server.path)} set-environment "))
+            self.check_all_cured("tmux", **self.outside)
+            server.close()
+
+    def test_a_server_that_hangs_keeps_nobody_from_the_others(self):
+        self.start_tmux(self.agent_sock)
+        hung = self.named_server("hung")
+        self.start_tmux(self.agent_sock, hung)
+        pid = int(self.succeed(*shlex.split(hung.words), "display-message", "-p", "#{pid}"))
+        os.kill(pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, pid, signal.SIGCONT)
+        watch = Stopwatch()
+        (silent,) = self.examine(**self.inside)["tmux"]
+        self.assertLess(watch.seconds, 14)
+        self.assertEqual((silent["verdict"], silent["text"].split(" was ")[0]), ("none", hung.path))
 
     def test_many_that_do_not_answer_are_not_waited_for_one_by_one(self):
         """In the panes' environments, and among the logins of a home directory."""

@@ -63,9 +63,9 @@ class Case(unittest.TestCase):
         """A login with the agent forwarded."""
         return self.keep(Login(self.sandbox, sshd, agent.path, **options))
 
-    def tmux(self):
+    def tmux(self, path=None):
         """A private tmux server (not yet started)."""
-        return self.keep(Tmux(self.sandbox))
+        return self.keep(Tmux(self.sandbox, path))
 
     def fake_agent(self, *comments, **options):
         """An agent that misbehaves on demand."""

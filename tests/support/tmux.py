@@ -10,9 +10,9 @@ from .waiting import eventually
 class Tmux:
     """The tmux server on a socket in the sandbox; `command` are the words that start it, for a login to run."""
 
-    def __init__(self, sandbox):
+    def __init__(self, sandbox, path=None):
         self.sandbox = sandbox
-        self.path = os.path.join(sandbox.path, "tmux")
+        self.path = path or os.path.join(sandbox.path, "tmux")
         self.words = f"tmux -S {shlex.quote(self.path)} -f /dev/null"
 
     def new(self, session="old", command="sh"):

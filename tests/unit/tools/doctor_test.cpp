@@ -38,10 +38,10 @@ DoctorFacts healthy() {
                      .installed = shim,
                      .is_loaded = true,
                      .asan_options = "verify_asan_link_order=0"};
-    facts.tmux = {.runs = true,
-                  .command = "tmux -S /t",
-                  .sessions = {{"work", facts.socket}},
-                  .panes = {{"%0", "sh", facts.socket}}};
+    facts.tmux = {{.path = "/t",
+                   .answers = true,
+                   .sessions = {{"work", facts.socket}},
+                   .panes = {{"%0", "sh", facts.socket}}}};
     facts.programs = {{"ssh", false, false}};
     facts.login_state.is_ssh = true;
     facts.system.has_logind = true;
@@ -296,10 +296,10 @@ TEST_CASE("an agent of the user's own choice is left alone") {
 TEST_CASE("tmux is told of the stable path where it would give new panes a dead one") {
     DoctorFacts facts = healthy();
     const SocketFacts dead{"/tmp/ssh-x/agent.1", SocketState::gone, false};
-    facts.tmux.sessions = {{"", dead}};
+    facts.tmux[0].sessions = {{"", dead}};
     CHECK(the_fault(check_tmux(facts)).remedy ==
           std::string("tmux -S /t set-environment -g SSH_AUTH_SOCK ") + stable);
-    facts.tmux.sessions = {{"my work", dead}, {"other", facts.socket}};
+    facts.tmux[0].sessions = {{"my work", dead}, {"other", facts.socket}};
     const Finding finding = the_fault(check_tmux(facts));
     CHECK(finding.remedy ==
           std::string("tmux -S /t set-environment -t 'my work' SSH_AUTH_SOCK ") + stable);
@@ -309,18 +309,38 @@ TEST_CASE("tmux is told of the stable path where it would give new panes a dead 
 TEST_CASE("panes with a dead path are healed") {
     DoctorFacts facts = healthy();
     for (int i = 0; i < 7; ++i)
-        facts.tmux.panes.push_back(
+        facts.tmux[0].panes.push_back(
             {"%" + std::to_string(i), "sh", {"/tmp/ssh-x/agent.1", SocketState::gone, false}});
     const Finding finding = the_fault(check_tmux(facts));
     CHECK(finding.remedy == "livesock heal");
     CHECK(says(finding, "7 panes have a path that leads nowhere: %0 (sh), "));
     CHECK(says(finding, "%4 (sh) and 2 more"));
-    facts.tmux.panes = {{"%8", "sh", {"/home/zoe/agent", SocketState::gone, false}}};
+    facts.tmux[0].panes = {{"%8", "sh", {"/home/zoe/agent", SocketState::gone, false}}};
     const Findings other = check_tmux(facts);
     CHECK(other[0].verdict == Verdict::none); // no stand-in would be made there
     CHECK(says(other[0], "1 pane has a path that leads nowhere: %8 (sh); it is no login's"));
     facts.tmux = {};
     CHECK(check_tmux(facts)[0].verdict == Verdict::none);
+}
+
+TEST_CASE("of several tmux servers it is said which") {
+    DoctorFacts facts = healthy();
+    const SocketFacts dead{"/tmp/ssh-x/agent.1", SocketState::gone, false};
+    facts.tmux.push_back({.path = "/tmp/tmux-7/other", .answers = true});
+    CHECK(check_tmux(facts)[0].text ==
+          "1 pane of 2 servers, and what they have for SSH_AUTH_SOCK answers");
+    facts.tmux[1].sessions = {{"work", dead}};
+    const Finding finding = the_fault(check_tmux(facts));
+    CHECK(says(finding, "new panes of session work of the server other get"));
+    CHECK(finding.remedy.starts_with("tmux -S /tmp/tmux-7/other set-environment -t work "));
+    facts.tmux[1].sessions.clear();
+    facts.tmux[0].panes[0].socket = dead;
+    facts.tmux[1].panes = {{"%0", "vi", dead}};
+    CHECK(says(the_fault(check_tmux(facts)), "2 panes have a path that leads nowhere: %0 of the "
+                                             "server t (sh), %0 of the server other (vi)"));
+    facts.tmux = {{.path = "/t"}};
+    CHECK(check_tmux(facts)[0].verdict == Verdict::none);
+    CHECK(says(check_tmux(facts)[0], "/t was not looked at"));
 }
 
 TEST_CASE("a shim that is not there is taken out of the variable, or replaced") {
@@ -563,7 +583,7 @@ TEST_CASE("texts from elsewhere drive no terminal") {
     facts.socket = {odd, SocketState::gone, false};
     facts.directory.problem = odd;
     facts.directory.path = odd;
-    facts.tmux.sessions = {{odd, facts.socket}};
+    facts.tmux[0].sessions = {{odd, facts.socket}};
     facts.system.rivals = {{odd, 1, odd}};
     facts.preload.entries = {{odd + "liblivesock.so", false, true}};
     facts.supervisor.version = odd;
