@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 namespace livesock {
 namespace {
 
@@ -78,6 +80,13 @@ std::string env_command_of(const DoctorFacts& facts, bool preload) {
 std::string export_command_of(const DoctorFacts& facts, const char* name,
                               const std::string& value) {
     return export_command(facts.shell, name, quoted_word(facts.shell, value));
+}
+
+std::string edit_command_of(const DoctorFacts& facts, const std::string& file, std::int64_t line) {
+    const std::string command =
+        fmt::format("${{EDITOR:-vi}} +{} {}", line, quoted_word(Shell::posix, file));
+    // The others have no such substitution.
+    return facts.shell == Shell::posix ? command : "sh -c " + quoted(facts.shell, command);
 }
 
 bool relies_on_shim(const DoctorFacts& facts) {

@@ -62,6 +62,10 @@ using Findings = std::vector<Finding>;
 [[nodiscard]] std::string export_command_of(const DoctorFacts& facts, const char* name,
                                             const std::string& value);
 
+/// The command that opens an editor at a line of `file`.
+[[nodiscard]] std::string edit_command_of(const DoctorFacts& facts, const std::string& file,
+                                          std::int64_t line);
+
 /// What programs started from here do with the path in SSH_AUTH_SOCK is up to the shim.
 [[nodiscard]] bool relies_on_shim(const DoctorFacts& facts);
 

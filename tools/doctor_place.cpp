@@ -82,7 +82,7 @@ std::string config_cure(const DoctorFacts& facts) {
     case ConfigState::misplaced:
         return move_away(config.path, config.spare);
     case ConfigState::wrong:
-        return fmt::format("${{EDITOR:-vi}} +{} {}", config.line, word(config.path));
+        return edit_command_of(facts, config.path, config.line);
     }
     return {};
 }

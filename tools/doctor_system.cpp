@@ -23,14 +23,11 @@ std::string change(const FileLine& line, const char* expression) {
                        quoted_word(Shell::posix, line.file));
 }
 
-std::string edit(const FileLine& line) {
-    return fmt::format("${{EDITOR:-vi}} +{} {}", line.number, quoted_word(Shell::posix, line.file));
-}
-
 /// The command that keeps a shell from obeying the line. A comment in its place could be what an
 /// `if` has nothing else after its `then`, and then no shell would read the file any more.
-std::string silence(const FileLine& line) {
-    return stands_alone(line.text) ? change(line, "s/^/: # /") : edit(line);
+std::string silence(const FileLine& line, const DoctorFacts& facts) {
+    return stands_alone(line.text) ? change(line, "s/^/: # /")
+                                   : edit_command_of(facts, line.file, line.number);
 }
 
 /// Debian's unit has another name than the others'. In a shell of its own: what stands before may
@@ -145,7 +142,8 @@ Findings check_forwarding(const DoctorFacts& facts) {
     if (!login.restricted_keys.empty() && login.is_ssh)
         return {bad(
             fmt::format("none, and {} forbids it for a key", place_of(login.restricted_keys[0])),
-            edit(login.restricted_keys[0]))};
+            edit_command_of(facts, login.restricted_keys[0].file,
+                            login.restricted_keys[0].number))};
     if (login.is_mosh)
         return {bad("none: mosh forwards no agent. Keep a login by ssh beside it", facts.login)};
     if (login.is_ssh)
@@ -232,7 +230,7 @@ Findings check_rivals(const DoctorFacts& facts) {
     for (const FileLine& line : facts.system.rivals)
         findings.push_back(bad(fmt::format("{} sets SSH_AUTH_SOCK, too: {}", place_of(line),
                                            cut_middle(escaped(line.text), 2 * longest_label)),
-                               silence(line)));
+                               silence(line, facts)));
     if (findings.empty())
         findings.push_back(good("none sets SSH_AUTH_SOCK in what your shells read"));
     return findings;

@@ -3,6 +3,7 @@ remedy, typed as it is printed, cures it.
 """
 
 import os
+import shutil
 import signal
 import sys
 
@@ -59,6 +60,23 @@ class PlaceTest(DoctorCase):
         self.check_cured("config", "livesock.toml:2:10: policy is", "supervisor", **mend)
         self.assertEqual(self.examine()["config"][0]["verdict"], "ok")
         self.assertTrue(self.ask("ping")["ok"])
+
+    def test_remedies_are_in_the_words_of_the_shell(self):
+        self.program("mend", "sed -i \"${1#+}d\" \"$2\"")
+        for shell in ("fish", "csh"):
+            path = shutil.which(shell)
+            if not path:
+                continue
+            with self.subTest(shell=shell):
+                self.configure("[prox]\n")
+                here = {"SHELL": path, "EDITOR": f"{self.sandbox.path}/bin/mend"}
+                self.succeed(path, "-c", self.problem("config", **here)["remedy"], **here)
+                self.assertTrue(self.ask("ping")["ok"])
+                self.check(0, "stop")
+                named = {**here, "LIVESOCK_DIR": "relative"}
+                self.addCleanup(self.livesock, "stop", LIVESOCK_DIR=None)
+                self.succeed(path, "-c", self.problem("directory", **named)["remedy"], **named)
+                self.check(0, "stop", LIVESOCK_DIR=None)
 
     def test_a_configuration_that_was_broken_since_it_was_read(self):
         self.started("alice")

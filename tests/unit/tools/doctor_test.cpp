@@ -169,6 +169,15 @@ TEST_CASE("a configuration that is refused is mended where it is wrong") {
     CHECK(says(check_supervisor(facts)[0], "none is running: see the configuration"));
 }
 
+TEST_CASE("an editor is opened in the words of the shell") {
+    DoctorFacts facts = healthy();
+    CHECK(edit_command_of(facts, "/a b", 7) == "${EDITOR:-vi} +7 '/a b'");
+    facts.shell = Shell::fish;
+    CHECK(edit_command_of(facts, "/a b", 7) == "sh -c '${EDITOR:-vi} +7 \\'/a b\\''");
+    facts.shell = Shell::csh;
+    CHECK(edit_command_of(facts, "/a", 7) == "sh -c '${EDITOR:-vi} +7 /a'");
+}
+
 TEST_CASE("a configuration that is not even read gets the remedy that fits") {
     DoctorFacts facts = healthy();
     facts.supervisor = {};
