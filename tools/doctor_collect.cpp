@@ -84,7 +84,7 @@ void find_supervisor_and_directory(DoctorFacts& facts) {
 }
 
 /// What ld.so(8) looks for itself is taken to be there.
-bool is_there(const std::string& path) {
+bool can_be_loaded(const std::string& path) {
     return path.find('/') == std::string::npos || ::access(path.c_str(), R_OK) == 0;
 }
 
@@ -98,8 +98,9 @@ PreloadState collect_preload() {
         const std::size_t end =
             std::min(preload.value.find_first_of(": ", start), preload.value.size());
         if (const std::string path = preload.value.substr(start, end - start); !path.empty())
-            preload.entries.push_back(
-                {.path = path, .exists = is_there(path), .is_shim = path.ends_with(shim_name)});
+            preload.entries.push_back({.path = path,
+                                       .exists = can_be_loaded(path),
+                                       .is_shim = path.ends_with(shim_name)});
         start = end + 1;
     }
     preload.is_loaded = is_shim_loaded();

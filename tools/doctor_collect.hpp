@@ -7,6 +7,9 @@
 
 namespace livesock {
 
+/// More processes are not looked at.
+inline constexpr std::size_t most_processes = 4096;
+
 /// Everything. It asks other programs, each no longer than its limit: where not one of them
 /// answers, it takes no longer than ten seconds, however many there are.
 [[nodiscard]] DoctorFacts collect_facts();

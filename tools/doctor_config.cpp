@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto patience = 2s;
+constexpr auto check_patience = 2s;
 
 /// The line that a message "PATH:LINE:COLUMN: ..." is about; 0 if it is none.
 std::int64_t line_in(std::string_view message, const std::string& path) {
@@ -55,7 +55,7 @@ ConfigFacts collect_config(const std::string& in_force) {
         words.insert(words.end(), {"--config", path});
     }
     ConfigFacts config{.path = path, .state = ConfigState::right};
-    const std::optional<Outcome> outcome = outcome_of(words, OutputStream::error, patience);
+    const std::optional<Outcome> outcome = outcome_of(words, OutputStream::error, check_patience);
     if (outcome && outcome->status == 0)
         return config;
     // Others may have spoken before it, as ld.so(8) does of a preload that is missing.

@@ -28,9 +28,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t most_text = 1024 * 1024;
 constexpr std::size_t most_files = 256;
 
-/// More processes of this user are not looked at.
-constexpr std::size_t most_processes = 4096;
-
 /// So many generations are looked at.
 constexpr int most_ancestors = 32;
 

@@ -20,12 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// More processes are not looked at.
-constexpr std::size_t most_processes = 4096;
-
 constexpr std::string_view installed_name = "/livesock/liblivesock.so";
 
-bool is_there(const std::string& path) {
+bool is_file_there(const std::string& path) {
     return ::access(path.c_str(), F_OK) == 0;
 }
 
@@ -90,13 +87,13 @@ std::vector<LeftShim> collect_left_shims(const std::string& home) {
     std::vector<LeftShim> left;
     for (const auto& [path, users] : shims) {
         const std::string prefix = prefix_of(path);
-        if (prefix.empty() || !is_there(path) || is_there(prefix + "/bin/livesock"))
+        if (prefix.empty() || !is_file_there(path) || is_file_there(prefix + "/bin/livesock"))
             continue;
         const std::string place = fs::path(path).parent_path().parent_path();
         const std::string installer = prefix + "/share/livesock/install.sh";
         left.push_back(
             {.path = path,
-             .installer = is_there(installer) ? installer : std::string(),
+             .installer = is_file_there(installer) ? installer : std::string(),
              .users = users,
              .has_multiplexer = has_multiplexer,
              .may_have_more = ::access(place.c_str(), W_OK) != 0 || seen > most_processes});

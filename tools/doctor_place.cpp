@@ -8,12 +8,12 @@
 namespace livesock {
 namespace {
 
-std::string word(const std::string& path) {
+std::string posix_word(const std::string& path) {
     return quoted_word(Shell::posix, path);
 }
 
 std::string move_away(const std::string& path, const std::string& spare) {
-    return fmt::format("mv {} {}", word(path), word(spare));
+    return fmt::format("mv {} {}", posix_word(path), posix_word(spare));
 }
 
 /// What has a supervisor find its directory as it has to be; empty if it is.
@@ -23,7 +23,7 @@ std::string directory_cure(const DoctorFacts& facts) {
     case DirectoryFault::none:
         break;
     case DirectoryFault::mode:
-        return "chmod 700 " + word(directory.path);
+        return "chmod 700 " + posix_word(directory.path);
     case DirectoryFault::variable:
         return unset_command(facts.shell, "LIVESOCK_DIR");
     case DirectoryFault::home:
@@ -78,7 +78,7 @@ std::string config_cure(const DoctorFacts& facts) {
     case ConfigState::missing:
         return unset_command(facts.shell, "LIVESOCK_CONFIG");
     case ConfigState::unusable:
-        return "chmod u+rw,o-w " + word(config.path);
+        return "chmod u+rw,o-w " + posix_word(config.path);
     case ConfigState::misplaced:
         return move_away(config.path, config.spare);
     case ConfigState::wrong:

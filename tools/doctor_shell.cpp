@@ -13,7 +13,7 @@ namespace livesock {
 namespace {
 
 /// So many panes of one kind are named.
-constexpr std::size_t most_panes = 5;
+constexpr std::size_t most_named_panes = 5;
 
 std::string state_text(SocketState state) {
     switch (state) {
@@ -76,10 +76,10 @@ std::string pane_called(const DoctorFacts& facts, const TmuxServer& server, cons
 /// `panes` are their names.
 std::string about_panes(const std::vector<std::string>& panes) {
     std::string named;
-    for (std::size_t i = 0; i < std::min(panes.size(), most_panes); ++i)
+    for (std::size_t i = 0; i < std::min(panes.size(), most_named_panes); ++i)
         named += (i > 0 ? ", " : "") + panes[i];
-    if (panes.size() > most_panes)
-        named += fmt::format(" and {} more", panes.size() - most_panes);
+    if (panes.size() > most_named_panes)
+        named += fmt::format(" and {} more", panes.size() - most_named_panes);
     return fmt::format("{} {} a path that leads nowhere: {}",
                        plural(static_cast<std::int64_t>(panes.size()), "pane"),
                        panes.size() == 1 ? "has" : "have", named);

@@ -38,7 +38,7 @@ std::string_view name_of(Verdict verdict) {
     return {};
 }
 
-Colour colour_of(Verdict verdict) {
+Colour verdict_colour(Verdict verdict) {
     switch (verdict) {
     case Verdict::good:
         return Colour::green;
@@ -59,7 +59,7 @@ std::string finding_text(const Finding& finding, const View& view) {
     const std::string mark(mark_of(finding.verdict));
     // The colour takes no columns, and so must not be there when lines are broken.
     std::string text = wrapped(finding.text, indent, view.width).substr(indent);
-    text = coloured(view, colour_of(finding.verdict), mark) +
+    text = coloured(view, verdict_colour(finding.verdict), mark) +
            std::string(mark_width - mark.size(), ' ') + padded(finding.check, check_width) + text;
     if (finding.remedy.empty())
         return text;

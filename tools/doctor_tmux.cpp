@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 
 /// Neither tmux servers nor what their panes have for an agent are asked any further after this
 /// time, and one that hangs leaves some of it to the next.
-constexpr auto patience = 3s;
+constexpr auto tmux_patience = 3s;
 constexpr auto patience_with_one = 2s;
 
 /// More sessions and panes are not looked at.
@@ -123,7 +123,7 @@ std::vector<TmuxPane> panes_of(const Server& server, Sockets& sockets) {
 } // namespace
 
 std::vector<TmuxServer> collect_tmux(const std::string& directory) {
-    const TimePoint deadline = Clock::now() + patience;
+    const TimePoint deadline = Clock::now() + tmux_patience;
     Sockets sockets(directory, deadline);
     std::vector<TmuxServer> servers;
     for (const std::string& path : tmux_sockets()) {

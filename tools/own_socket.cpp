@@ -24,7 +24,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto patience = 500ms;
+constexpr auto answer_patience = 500ms;
 
 /// SSH_AGENTC_REQUEST_IDENTITIES, and how an answer begins (RFC 9987): its length in 4 bytes.
 constexpr char question[] = {0, 0, 0, 1, 11};
@@ -107,7 +107,7 @@ SocketState ask_at(const std::string& path) {
     const Result<Peer> peer = peer_of(socket.get());
     if (!peer || !is_trusted_uid(peer->uid))
         return SocketState::strangers;
-    const TimePoint deadline = Clock::now() + patience;
+    const TimePoint deadline = Clock::now() + answer_patience;
     if (::send(socket.get(), question, sizeof question, MSG_NOSIGNAL) != sizeof question)
         return SocketState::gone;
     std::string received;

@@ -18,11 +18,11 @@ constexpr std::size_t longest_comment = 40;
 constexpr std::size_t label_column = 2;
 
 /// So many of those who use a stand-in are named.
-constexpr std::int64_t most_users = 3;
+constexpr std::int64_t most_stand_in_users = 3;
 /// And so many of those who use an agent.
 constexpr std::size_t most_named_users = 3;
 
-std::string figures(const AgentReport& agent) {
+std::string verdict_figures(const AgentReport& agent) {
     std::string keys = agent.keys ? plural(*agent.keys, "key") : "";
     if (!agent.round_trip_ms)
         return keys.empty() ? "" : " (" + keys + ")";
@@ -44,12 +44,13 @@ std::string working_text(const StatusReport& report, const AgentReport& agent) {
     if (is_up_to_who_types(report))
         return fmt::format("livesock is working: ssh uses the agent of the machine that is typed "
                            "on; where that is not known, {}{}.",
-                           agent_called(agent), figures(agent));
+                           agent_called(agent), verdict_figures(agent));
     if (agent.keys == 0)
         return fmt::format("livesock is working, but {} has no keys: load one with ssh-add where "
                            "that agent runs.",
                            agent_called(agent));
-    return fmt::format("livesock is working: ssh uses {}{}.", agent_called(agent), figures(agent));
+    return fmt::format("livesock is working: ssh uses {}{}.", agent_called(agent),
+                       verdict_figures(agent));
 }
 
 const AgentReport* first_in(const StatusReport& report, std::initializer_list<const char*> states) {
@@ -195,7 +196,7 @@ std::string supervisor_text(const StatusReport& report, const View& view) {
 } // namespace
 
 std::string stand_ins_text(const StatusReport& report, const View& view) {
-    for (std::int64_t most = most_users;; --most)
+    for (std::int64_t most = most_stand_in_users;; --most)
         if (const Table table = stand_ins_table(report, view, most); most == 1 || table.fits(view))
             return table.text(view);
 }

@@ -35,7 +35,7 @@ std::string with_tabs(std::string_view line) {
     return out;
 }
 
-std::string shown(const View& view, Colour colour, char sign, std::string_view line) {
+std::string diff_line(const View& view, Colour colour, char sign, std::string_view line) {
     const bool ended = line.ends_with('\n');
     line.remove_suffix(ended ? 1 : 0);
     std::string out = coloured(view, colour, sign + with_tabs(line)) + '\n';
@@ -73,13 +73,13 @@ std::string unified_diff(const View& view, const std::string& name,
     out += fmt::format("@@ -{} +{} @@\n", range(first, old_last + after_it - first),
                        range(first, new_last + after_it - first));
     for (std::size_t i = first; i < head; ++i)
-        out += shown(view, Colour::none, ' ', old_lines[i]);
+        out += diff_line(view, Colour::none, ' ', old_lines[i]);
     for (std::size_t i = head; i < old_last; ++i)
-        out += shown(view, Colour::red, '-', old_lines[i]);
+        out += diff_line(view, Colour::red, '-', old_lines[i]);
     for (std::size_t i = head; i < new_last; ++i)
-        out += shown(view, Colour::green, '+', new_lines[i]);
+        out += diff_line(view, Colour::green, '+', new_lines[i]);
     for (std::size_t i = 0; i < after_it; ++i)
-        out += shown(view, Colour::none, ' ', old_lines[old_last + i]);
+        out += diff_line(view, Colour::none, ' ', old_lines[old_last + i]);
     return out;
 }
 

@@ -23,9 +23,6 @@ constexpr std::array<std::pair<Part, std::string_view>, 8> names = {{
     {Part::ssh_rc, "ssh-rc"},
 }};
 
-constexpr std::string_view explanation =
-    "# Written by 'livesock setup'; 'livesock setup --undo' takes it away again.";
-
 /// Those of `files` that the shell may read at a login, the one that it prefers first.
 std::vector<std::string> bash_files(const Surroundings& around) {
     return {around.home + "/.bash_profile", around.home + "/.bash_login",
@@ -74,7 +71,7 @@ PlannedFile posix_file(const Surroundings& around, std::string path) {
     const std::string program = program_word(around, Shell::posix);
     return {std::move(path),
             {Placement::before_exec,
-             {std::string(explanation),
+             {std::string(setup_note),
               fmt::format("if command -v {0} >/dev/null 2>&1; then eval \"$({0} env -s "
                           "--keep-own)\"; fi",
                           program)}},
@@ -86,7 +83,7 @@ PlannedFile csh_file(const Surroundings& around, std::string path) {
     // csh substitutes commands even in what an `if` of one line does not come to: so a block.
     return {std::move(path),
             {Placement::before_exec,
-             {std::string(explanation), fmt::format("which {} >& /dev/null", program),
+             {std::string(setup_note), fmt::format("which {} >& /dev/null", program),
               "if ( $status == 0 ) then", fmt::format("eval `{} env -c --keep-own`", program),
               "endif"}},
             true};
@@ -97,7 +94,7 @@ PlannedFile fish_file(const Surroundings& around) {
     return {
         around.config_home + "/fish/conf.d/livesock.fish",
         {Placement::end,
-         {std::string(explanation),
+         {std::string(setup_note),
           fmt::format("status is-login; and type -q {0}; and {0} env --fish --keep-own | source",
                       program)}}};
 }
@@ -115,7 +112,7 @@ PlannedFile tmux_file(const Surroundings& around) {
     const std::string command = fmt::format("if command -v {0} >/dev/null 2>&1; then {0} env "
                                             "--tmux --keep-own --preload || :; fi",
                                             program);
-    std::vector<std::string> lines{std::string(explanation), "run-shell " + tmux_word(command)};
+    std::vector<std::string> lines{std::string(setup_note), "run-shell " + tmux_word(command)};
     // For policy = "active-client": tmux itself tells in whole seconds who typed. With a place of
     // their own they leave other hooks alone; -q is for a tmux that does not know them.
     for (const char* const hook : {"client-attached", "client-active"})
@@ -137,7 +134,7 @@ Result<PlannedFile> screen_file(const Surroundings& around) {
                                  around.shim, around.directory)};
     return PlannedFile{around.home + "/.screenrc",
                        {Placement::end,
-                        {std::string(explanation),
+                        {std::string(setup_note),
                          fmt::format("setenv {} \"{}\"", directory_variable, around.directory),
                          fmt::format("setenv LD_PRELOAD \"$LD_PRELOAD:{}\"", around.shim),
                          "setenv ASAN_OPTIONS \"$ASAN_OPTIONS:verify_asan_link_order=0\""}}};
@@ -150,7 +147,7 @@ PlannedFile ssh_rc_file(const Surroundings& around) {
     return {
         around.home + "/.ssh/rc",
         {Placement::before_exec,
-         {std::string(explanation),
+         {std::string(setup_note),
           fmt::format("if command -v {0} >/dev/null 2>&1; then {0} env -s </dev/null "
                       ">/dev/null 2>&1; fi",
                       program)},

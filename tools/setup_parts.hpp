@@ -14,6 +14,10 @@
 
 namespace livesock {
 
+/// What stands first in each section and file.
+inline constexpr std::string_view setup_note =
+    "# Written by 'livesock setup'; 'livesock setup --undo' takes it away again.";
+
 /// What can be set up, by the name that the command line has for it.
 enum class Part { bash, zsh, fish, csh, tmux, screen, systemd, ssh_rc };
 

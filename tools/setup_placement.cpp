@@ -95,7 +95,7 @@ bool runs_plugin_manager(std::string_view line) {
 
 } // namespace
 
-std::vector<Line> lines_of(std::string_view text) {
+std::vector<Line> line_spans_of(std::string_view text) {
     std::vector<Line> lines;
     for (std::size_t begin = 0; begin < text.size();) {
         const std::size_t newline = text.find('\n', begin);

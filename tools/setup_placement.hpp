@@ -24,7 +24,7 @@ struct Line {
     std::string_view text; ///< without the line end
 };
 
-[[nodiscard]] std::vector<Line> lines_of(std::string_view text);
+[[nodiscard]] std::vector<Line> line_spans_of(std::string_view text);
 
 /// Whether the line is neither blank nor a comment.
 [[nodiscard]] bool is_code(std::string_view line);

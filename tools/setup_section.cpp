@@ -105,7 +105,7 @@ std::string_view line_end_of(std::string_view text) {
 } // namespace
 
 bool has_section(std::string_view text) {
-    const std::vector<Line> lines = lines_of(text);
+    const std::vector<Line> lines = line_spans_of(text);
     return std::any_of(lines.begin(), lines.end(), [](const Line& line) {
         return line.text.starts_with(begin_marker) || line.text.starts_with(end_marker);
     });
@@ -113,7 +113,7 @@ bool has_section(std::string_view text) {
 
 bool is_set_up_by_hand(std::string_view text) {
     bool inside = false;
-    for (const Line& line : lines_of(text)) {
+    for (const Line& line : line_spans_of(text)) {
         if (line.text.starts_with(begin_marker))
             inside = true;
         else if (line.text.starts_with(end_marker))
@@ -129,7 +129,7 @@ Result<std::string> with_section(std::string_view text, const Section& section,
                                  std::optional<NewFile> made) {
     if (text.find('\0') != std::string_view::npos)
         return Error{"it is no text"};
-    const std::vector<Line> lines = lines_of(text);
+    const std::vector<Line> lines = line_spans_of(text);
     const Result<std::optional<Found>> found = find_section(lines);
     if (!found)
         return found.error();
@@ -137,7 +137,7 @@ Result<std::string> with_section(std::string_view text, const Section& section,
         const Line& first = lines[old->first];
         const std::string_view said = notes_of(first.text);
         const Result<Removed> bare = without_section(text);
-        if (line_for(lines_of(bare->text), section.placement) < old->first)
+        if (line_for(line_spans_of(bare->text), section.placement) < old->first)
             return with_section(bare->text, section, new_file_of(said));
         std::string out(text.substr(0, first.begin));
         out += rendered(section, said, line_end_of(text.substr(first.begin)));
@@ -156,7 +156,7 @@ Result<std::string> with_section(std::string_view text, const Section& section,
 }
 
 Result<Removed> without_section(std::string_view text) {
-    const std::vector<Line> lines = lines_of(text);
+    const std::vector<Line> lines = line_spans_of(text);
     const Result<std::optional<Found>> found = find_section(lines);
     if (!found)
         return found.error();
@@ -178,7 +178,7 @@ Result<Removed> without_section(std::string_view text) {
 }
 
 std::optional<std::size_t> line_that_leaves(std::string_view text) {
-    const std::vector<Line> lines = lines_of(text);
+    const std::vector<Line> lines = line_spans_of(text);
     for (std::size_t i = 0; i < lines.size(); ++i) {
         if (lines[i].text.starts_with(begin_marker))
             return std::nullopt;

@@ -7,9 +7,6 @@
 namespace livesock {
 namespace {
 
-constexpr std::string_view explanation =
-    "# Written by 'livesock setup'; 'livesock setup --undo' takes it away again.";
-
 std::string units(const Surroundings& around) {
     return around.config_home + "/systemd/user";
 }
@@ -33,7 +30,7 @@ std::string wants_file(const Surroundings& around, std::string_view target) {
 }
 
 PlannedFile file(std::string path, std::vector<std::string> lines) {
-    lines.insert(lines.begin(), std::string(explanation));
+    lines.insert(lines.begin(), std::string(setup_note));
     return {std::move(path), {Placement::end, std::move(lines)}};
 }
 

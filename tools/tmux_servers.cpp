@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// More processes, names in a directory, and bytes of the kernel's table are not looked at.
-constexpr std::size_t most_processes = 4096;
+constexpr std::size_t most_server_processes = 4096;
 constexpr std::size_t most_names = 256;
 constexpr std::size_t most_table = 4 * 1024 * 1024;
 
@@ -77,7 +77,7 @@ std::vector<std::string> named_sockets() {
 std::set<std::uint64_t> server_inodes() {
     constexpr std::string_view mark = "socket:[";
     std::set<std::uint64_t> inodes;
-    for (const fs::path& process : entries_of("/proc", most_processes)) {
+    for (const fs::path& process : entries_of("/proc", most_server_processes)) {
         const auto pid = number_in<pid_t>(process.filename().native());
         const auto facts = pid && is_ours(process, S_IFDIR) ? process_facts(*pid) : std::nullopt;
         if (!facts || facts->program != server_name)

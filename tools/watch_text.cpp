@@ -17,10 +17,10 @@ namespace {
 constexpr std::size_t narrow = 80;
 
 /// So many users of an agent are named, and so many requests shown where there is no end of rows.
-constexpr std::size_t most_users = 3;
+constexpr std::size_t most_watched_users = 3;
 constexpr std::size_t most_requests = 10;
 
-constexpr std::size_t label_column = 2;
+constexpr std::size_t watched_label = 2;
 
 struct Widths {
     std::size_t label;
@@ -77,16 +77,16 @@ std::string agents_text(const WatchReport& report, const View& view, const Watch
              {round_trip_text(agent)},
              {sparkline(agent.round_trips, widths.spark, context.has_blocks)}});
         if (const std::string why = state_note(agent); !why.empty())
-            table.add_note(why, label_column);
-        if (const std::string users = users_note(agent, view, most_users); !users.empty())
-            table.add_note(users, label_column);
+            table.add_note(why, watched_label);
+        if (const std::string users = users_note(agent, view, most_watched_users); !users.empty())
+            table.add_note(users, watched_label);
     }
     constexpr std::size_t keys = 3, since = 4, round_trip = 5, spark = 6;
     table.leave_out({spark, since, keys, round_trip}, view);
     return table.text(view);
 }
 
-std::string wish(const std::string& request) {
+std::string wanted(const std::string& request) {
     if (request == "sign")
         return "signature";
     if (request == "list")
@@ -114,7 +114,7 @@ std::vector<Cell> request_row(const DoneReport& done, const View& view,
     const Widths widths = widths_for(view);
     return {{clock_text(done.time, context)},
             {cut_middle(client_called(done.client, view), widths.who)},
-            {wish(done.request)},
+            {wanted(done.request)},
             {agent_of(done, view, widths.agent)},
             end_cell(done)};
 }
@@ -161,7 +161,7 @@ bool has_stand_in(const WatchReport& report, const std::string& path) {
     return std::any_of(all.begin(), all.end(), [&](const auto& one) { return one.path == path; });
 }
 
-std::string figures(const AgentReport& agent) {
+std::string news_figures(const AgentReport& agent) {
     if (agent.state != "live")
         return agent.reason ? ": " + escaped(*agent.reason) : "";
     return fmt::format(" ({}, {})", plural(agent.keys.value_or(0), "key"), round_trip_text(agent));
@@ -174,7 +174,7 @@ void agent_news(const WatchReport* before, const WatchReport& report,
         const AgentReport* const former = before != nullptr ? find(*before, agent.path) : nullptr;
         if (former == nullptr || former->state != agent.state)
             news.push_back(fmt::format("{} is {}{}", agent_called(agent),
-                                       shown(agent.state, longest_label), figures(agent)));
+                                       shown(agent.state, longest_label), news_figures(agent)));
     }
     if (before == nullptr)
         return;
@@ -211,7 +211,7 @@ void stand_in_news(const WatchReport* before, const WatchReport& report, const V
 std::string request_news(const DoneReport& done, const View& view) {
     const std::string agent = agent_of(done, view, 2 * longest_label);
     return fmt::format(
-        "{}: {}, {}{}", client_called(done.client, view), wish(done.request),
+        "{}: {}, {}{}", client_called(done.client, view), wanted(done.request),
         done.end == "answered" ? "" : shown(done.end, longest_label) + ", ",
         agent == "-" ? milliseconds_text(done.seconds * 1000)
                      : fmt::format("{} of {}", milliseconds_text(done.seconds * 1000), agent));

@@ -79,7 +79,7 @@ std::vector<Story> stories_of(const std::vector<FailureReport>& failures) {
     return stories;
 }
 
-std::string wish(const std::string& request) {
+std::string wish_of(const std::string& request) {
     if (request == "sign")
         return "wanted a signature";
     if (request == "list")
@@ -112,7 +112,7 @@ std::string what_happened(const Story& story, const WhyContext& context, const V
         failed.client.pid > 0 ? fmt::format(" (pid {})", failed.client.pid) : "";
     std::string text =
         fmt::format("{}, {}{} {} and got a failure {}", ago(context.now - failed.time),
-                    client_called(failed.client, view), pid, wish(failed.request),
+                    client_called(failed.client, view), pid, wish_of(failed.request),
                     wait_text(failed.waited_seconds));
     if (story.times > 1)
         text += fmt::format(", the last of {} times within {}", story.times,

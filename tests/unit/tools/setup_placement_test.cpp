@@ -10,7 +10,7 @@ namespace {
 
 /// `text` with a '^' where a section goes.
 std::string marked(std::string text, Placement placement = Placement::before_exec) {
-    const std::vector<Line> lines = lines_of(text);
+    const std::vector<Line> lines = line_spans_of(text);
     const std::size_t at = line_for(lines, placement);
     return text.insert(at < lines.size() ? lines[at].begin : text.size(), "^");
 }
