@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <fstream>
 #include <string>
 #include <system_error>
 
@@ -24,6 +26,7 @@ class ProcessWithSocket {
         char* const environment[] = {variable.data(), nullptr};
         if (const int code = ::posix_spawnp(&pid_, program, nullptr, nullptr, words, environment))
             throw std::system_error(code, std::generic_category(), "posix_spawnp");
+        wait_for_environment();
     }
     ProcessWithSocket(const ProcessWithSocket&) = delete;
     ProcessWithSocket& operator=(const ProcessWithSocket&) = delete;
@@ -36,6 +39,15 @@ class ProcessWithSocket {
     pid_t pid() const { return pid_; }
 
   private:
+    /// A parent goes on (vfork(2)) before the kernel knows where the new program's environment is.
+    void wait_for_environment() const {
+        const std::string file = "/proc/" + std::to_string(pid_) + "/environ";
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+        while (std::ifstream(file).get() == std::ifstream::traits_type::eof() &&
+               std::chrono::steady_clock::now() < deadline)
+            ;
+    }
+
     pid_t pid_ = 0;
 };
 
