@@ -48,8 +48,7 @@ bool wait_until(int fd, TimePoint deadline) {
     return ::poll(&entry, 1, static_cast<int>(std::max<long long>(left.count(), 0))) > 0;
 }
 
-} // namespace
-
+/// Whether both paths lead to the same file.
 bool is_same(const std::string& one, const std::string& other) {
     // Not std::filesystem::equivalent(): of two sockets libstdc++ says that it cannot tell.
     struct stat first {};
@@ -57,6 +56,8 @@ bool is_same(const std::string& one, const std::string& other) {
     return ::stat(one.c_str(), &first) == 0 && ::stat(other.c_str(), &second) == 0 &&
            first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
+
+} // namespace
 
 bool leads_back(const std::string& path, const std::string& directory) {
     const std::string stable = directory + '/' + agent_socket_name;

@@ -8,9 +8,6 @@
 
 namespace livesock {
 
-/// Whether both paths lead to the same file.
-[[nodiscard]] bool is_same(const std::string& one, const std::string& other);
-
 /// Whether `path` leads back to the supervisor in `directory`: it is one of its sockets, or a
 /// stand-in.
 [[nodiscard]] bool leads_back(const std::string& path, const std::string& directory);

@@ -3,6 +3,7 @@
 #include "supervisor/base/file.hpp"
 #include "supervisor/base/process_files.hpp"
 #include "supervisor/base/runtime_dir.hpp"
+#include "supervisor/base/unix_socket.hpp"
 #include "tools/own_socket.hpp"
 
 #include <algorithm>
@@ -44,19 +45,20 @@ std::string_view cut_column(std::string_view& line) {
     return column;
 }
 
-bool is_ours(const fs::path& path, mode_t kind) {
+bool is_own_process(const fs::path& process) {
     struct stat status {};
-    return ::stat(path.c_str(), &status) == 0 && (status.st_mode & S_IFMT) == kind &&
-           status.st_uid == ::geteuid();
+    return ::stat(process.c_str(), &status) == 0 && status.st_uid == ::geteuid();
 }
 
-/// The names in the directory `path`, up to a limit.
-std::vector<fs::path> entries_of(const fs::path& path, std::size_t most) {
+/// The names in the directory `path` that are wanted, up to a limit.
+std::vector<fs::path> entries_of(const fs::path& path, std::size_t most,
+                                 bool (*is_wanted)(const fs::path&) = nullptr) {
     std::vector<fs::path> found;
-    std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(path, ignored))
-        if (found.size() < most)
-            found.push_back(entry.path());
+    std::error_code problem;
+    for (fs::directory_iterator entry(path, problem), end;
+         !problem && entry != end && found.size() < most; entry.increment(problem))
+        if (is_wanted == nullptr || is_wanted(entry->path()))
+            found.push_back(entry->path());
     return found;
 }
 
@@ -64,9 +66,8 @@ std::vector<std::string> named_sockets() {
     const std::string base = environment("TMUX_TMPDIR");
     const fs::path directory = fmt::format("{}/tmux-{}", base.empty() ? "/tmp" : base, ::geteuid());
     std::vector<std::string> found;
-    if (is_ours(directory, S_IFDIR))
-        for (const fs::path& path : entries_of(directory, most_names))
-            found.push_back(path);
+    for (const fs::path& path : entries_of(directory, most_names))
+        found.push_back(path);
     std::sort(found.begin(), found.end());
     std::stable_partition(found.begin(), found.end(),
                           [](const std::string& path) { return path.ends_with("/default"); });
@@ -77,9 +78,9 @@ std::vector<std::string> named_sockets() {
 std::set<std::uint64_t> server_inodes() {
     constexpr std::string_view mark = "socket:[";
     std::set<std::uint64_t> inodes;
-    for (const fs::path& process : entries_of("/proc", most_server_processes)) {
+    for (const fs::path& process : entries_of("/proc", most_server_processes, is_own_process)) {
         const auto pid = number_in<pid_t>(process.filename().native());
-        const auto facts = pid && is_ours(process, S_IFDIR) ? process_facts(*pid) : std::nullopt;
+        const auto facts = pid ? process_facts(*pid) : std::nullopt;
         if (!facts || facts->program != server_name)
             continue;
         for (const fs::path& fd : entries_of(process / "fd", most_names)) {
@@ -123,12 +124,10 @@ std::vector<std::string> tmux_sockets() {
     for (std::string& path : listening_paths(table, server_inodes()))
         candidates.push_back(std::move(path));
     std::vector<std::string> found;
-    for (const std::string& path : candidates) {
-        const bool is_known =
-            std::any_of(found.begin(), found.end(),
-                        [&](const std::string& other) { return is_same(path, other); });
-        if (found.size() < most_tmux_servers && !is_known && is_ours(path, S_IFSOCK) &&
-            !is_dead(path))
+    for (const std::string& candidate : candidates) {
+        const std::string path = own_socket_at(candidate);
+        const bool is_known = std::find(found.begin(), found.end(), path) != found.end();
+        if (found.size() < most_tmux_servers && !path.empty() && !is_known && !is_dead(path))
             found.push_back(path);
     }
     return found;

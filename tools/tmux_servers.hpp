@@ -19,7 +19,8 @@ inline constexpr std::size_t most_tmux_servers = 16;
 
 /// The sockets of the tmux servers of this user that run, each once: that of this terminal first,
 /// then those with a name (`tmux -L`), the usual one before the others, then those which processes
-/// have elsewhere (`tmux -S`). Nobody else's are among them: tmux obeys what its server says.
+/// have elsewhere (`tmux -S`). See own_socket_at(): tmux obeys what its server says, so nobody
+/// else's are among them, nor one that somebody else could put his in place of.
 [[nodiscard]] std::vector<std::string> tmux_sockets();
 
 } // namespace livesock

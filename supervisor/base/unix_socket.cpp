@@ -1,8 +1,11 @@
 #include "supervisor/base/unix_socket.hpp"
 
 #include "supervisor/base/escape.hpp"
+#include "supervisor/base/peer.hpp"
 
 #include <cerrno>
+#include <climits>
+#include <cstdlib>
 #include <cstring>
 #include <string_view>
 
@@ -11,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 namespace livesock {
 namespace {
@@ -125,6 +129,23 @@ Result<UniqueFd> listen_in_place_of_dead(const std::string& path) {
         return listen_at(path);
     return Error{fmt::format("'{}' is served by another process: end that first", escaped(path)),
                  EADDRINUSE};
+}
+
+std::string own_socket_at(const std::string& path) {
+    char resolved[PATH_MAX];
+    struct stat status {};
+    if (::realpath(path.c_str(), resolved) == nullptr || ::lstat(resolved, &status) != 0 ||
+        !S_ISSOCK(status.st_mode) || status.st_uid != ::geteuid())
+        return {};
+    for (std::string directory = resolved; directory.rfind('/') > 0;) {
+        directory.erase(directory.rfind('/'));
+        const bool is_known = ::lstat(directory.c_str(), &status) == 0;
+        const bool others_write = (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+        if (!is_known || !is_trusted_uid(status.st_uid) ||
+            (others_write && (status.st_mode & S_ISVTX) == 0))
+            return {};
+    }
+    return resolved;
 }
 
 } // namespace livesock

@@ -47,4 +47,10 @@ inline constexpr std::size_t longest_socket_path = 107;
 /// socket (EEXIST).
 [[nodiscard]] Result<UniqueFd> listen_in_place_of_dead(const std::string& path);
 
+/// The path, without symlinks, of the socket to which `path` leads, if it is this user's and nobody
+/// but the user and root can put another in its place: whoever may write to a directory above it,
+/// unless that is sticky, or owns it. Empty if it is not so. The path given may lead elsewhere the
+/// next moment, and this one not: it is the one to be used.
+[[nodiscard]] std::string own_socket_at(const std::string& path);
+
 } // namespace livesock

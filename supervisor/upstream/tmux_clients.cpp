@@ -10,7 +10,6 @@
 #include <csignal>
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace livesock {
@@ -33,13 +32,6 @@ std::optional<long long> cut_number(std::string_view& text) {
     const auto size = static_cast<std::size_t>(rest - text.data());
     text.remove_prefix(std::min(size + 1, text.size()));
     return number;
-}
-
-/// Nobody else's server is asked: tmux would obey what that answers.
-bool is_own_socket(const std::string& socket) {
-    struct stat status {};
-    return ::stat(socket.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) &&
-           status.st_uid == ::geteuid();
 }
 
 } // namespace
@@ -95,16 +87,17 @@ const TmuxClients::Answer* TmuxClients::known(const Pane& pane) const {
 bool TmuxClients::ask(const Pane& pane) {
     if (running_.contains(pane))
         return true;
+    // Nobody else's server is asked: tmux would obey what that answers.
+    const std::string socket = own_socket_at(pane.socket);
     int ends[2];
-    if (running_.size() >= most_running || !is_own_socket(pane.socket) ||
+    if (running_.size() >= most_running || socket.empty() ||
         ::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
         return false;
     auto query = std::make_unique<Query>();
     query->output.reset(ends[0]);
     const UniqueFd input(ends[1]);
-    Program program{
-        .words = {tmux_, "-S", pane.socket, "list-clients", "-t", pane.id, "-F", format},
-        .environment = environment_of_children()};
+    Program program{.words = {tmux_, "-S", socket, "list-clients", "-t", pane.id, "-F", format},
+                    .environment = environment_of_children()};
     program.output = input.get();
     program.death_signal = SIGKILL;
     const Result<pid_t> started = children_.start(program, [](int) {});

@@ -218,3 +218,33 @@ TEST_CASE("a shortage is our own fault") {
     for (const int code : {0, ENOENT, ECONNREFUSED, EAGAIN})
         CHECK_FALSE(is_shortage(code));
 }
+
+TEST_CASE("a socket is one's own where nobody else can put another in its place") {
+    const TempDir temp;
+    const std::string place = temp.entry("place");
+    std::filesystem::create_directories(place + "/inner");
+    const std::string path = place + "/inner/s";
+    const Result<UniqueFd> listener = listen_at(path);
+    REQUIRE(listener);
+    const std::string resolved = std::filesystem::canonical(path).string();
+    const std::string link = temp.entry("link");
+    std::filesystem::create_directory_symlink(place, link);
+    CHECK(own_socket_at(path) == resolved);
+    CHECK(own_socket_at(link + "/inner/s") == resolved);
+    CHECK(own_socket_at(place + "/inner") == "");
+    CHECK(own_socket_at(place + "/nothing") == "");
+    for (const char* const directory : {"/inner", ""}) {
+        REQUIRE(::chmod((place + directory).c_str(), 0777) == 0);
+        CHECK(own_socket_at(path) == "");
+        REQUIRE(::chmod((place + directory).c_str(), 01777) == 0);
+        CHECK(own_socket_at(path) == resolved);
+    }
+    if (::geteuid() != 0)
+        return; // only root can give a file away
+    constexpr uid_t somebody = 65534;
+    REQUIRE(::chown(place.c_str(), somebody, somebody) == 0);
+    CHECK(own_socket_at(path) == "");
+    REQUIRE(::chown(place.c_str(), 0, 0) == 0);
+    REQUIRE(::chown(path.c_str(), somebody, somebody) == 0);
+    CHECK(own_socket_at(path) == "");
+}
