@@ -19,10 +19,13 @@ namespace {
 /// takes two, a client as many, and a command that is run four for a moment.
 constexpr rlim_t least_descriptors = 32;
 
-rlim_t open_files() {
-    std::error_code problem; // as when none is left to look with
+/// How many are open; `limit` where none is left to look with.
+rlim_t open_files(rlim_t limit) {
+    std::error_code problem;
     const std::filesystem::directory_iterator files("/proc/self/fd", problem);
-    return problem ? 0 : static_cast<rlim_t>(std::distance(begin(files), end(files)));
+    if (problem)
+        return problem == std::errc::too_many_files_open ? limit : 0;
+    return static_cast<rlim_t>(std::distance(begin(files), end(files)));
 }
 
 } // namespace
@@ -45,11 +48,14 @@ void harden_process() {
 
 Result<void> check_open_files() {
     rlimit descriptors{};
-    const rlim_t needed = open_files() + least_descriptors;
-    if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0 || descriptors.rlim_cur >= needed)
+    if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0)
         return {};
-    return Error{fmt::format("only {} files may be open, and {} are needed: have 'ulimit -n 1024' "
-                             "where livesockd is started, or LimitNOFILE=1024 in its unit",
+    const rlim_t needed = open_files(descriptors.rlim_cur) + least_descriptors;
+    if (descriptors.rlim_cur >= needed)
+        return {};
+    return Error{fmt::format("only {0} files may be open, and {1} are needed: have the hard limit "
+                             "raised where livesockd is started, to at least {1} (limits.conf(5), "
+                             "or LimitNOFILE= in its unit)",
                              descriptors.rlim_cur, needed)};
 }
 

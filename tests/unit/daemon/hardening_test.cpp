@@ -65,9 +65,11 @@ TEST_CASE("a hardened process has as many descriptors as it may have") {
 }
 
 TEST_CASE("a process that may open too few files to serve says so") {
-    const auto error_with = [](rlim_t limit) {
+    const auto error_with = [](rlim_t limit, int held = 0) {
         return after_hardening(
-            [limit] {
+            [limit, held] {
+                for (int i = 0; i < held; ++i)
+                    static_cast<void>(::dup(STDERR_FILENO));
                 const rlimit few{limit, limit};
                 ::setrlimit(RLIMIT_NOFILE, &few);
             },
@@ -78,7 +80,8 @@ TEST_CASE("a process that may open too few files to serve says so") {
     };
     CHECK(error_with(64) == "room");
     CHECK(error_with(15).starts_with("only 15 files may be open, and "));
-    CHECK(error_with(15).find("ulimit -n 1024") != std::string::npos);
+    CHECK(error_with(15).find("hard limit") != std::string::npos);
+    CHECK(error_with(64, 40).starts_with("only 64 files may be open, and "));
 }
 
 TEST_CASE("a hardened process outlives a peer that has gone") {
