@@ -55,8 +55,7 @@ Result<Readiness> daemonize() {
 
 void Readiness::report(const Result<void>& outcome) {
     const std::string text = outcome ? std::string(1, success) : outcome.error().message;
-    if (pipe_)
-        [[maybe_unused]]
+    if (pipe_) [[maybe_unused]]
         const ssize_t written = ::write(pipe_.get(), text.data(), text.size());
     pipe_.reset();
 }

@@ -63,8 +63,10 @@ void Supervisor::restart(std::function<void(const Result<pid_t>&)> done) {
         return;
     // The successor refuses a directory without our lock. What kept us from having it there again
     // may have been removed just now.
-    restore_names();
-    start_successor();
+    if (restore_names() && !lock_.is_lock_of(directory_))
+        answer_restart(Error{fmt::format("'{}' has a supervisor of its own", directory_.path())});
+    else
+        start_successor();
 }
 
 void Supervisor::start_successor() {
