@@ -35,6 +35,8 @@ TEST_CASE("a section stands before a last statement that becomes another program
              "a\n^case $- in *i*) exec zsh;; esac\n",
              "a\r\n^exec zsh\r\n",
              "a\n^exec -l \"$SHELL\"\n",
+             "a # it's so\nb=${#c} # {\n^exec zsh # isn't it\n",
+             "case a in\n  a) b ;;\nesac\nf() {\n  while g; do (h); done\n}\n^exec zsh\n",
          })
         check_placed(text);
 }
@@ -62,6 +64,10 @@ TEST_CASE("it stands before the first line of a statement of several lines") {
              "a\n^[ -t 0 ] &&\n  exec zsh\n",
              "a\n^b \\\n  && exec zsh\n",
              "a\n^b ||\nexec zsh \\\n  -l\n",
+             "a\n^hello()\n{ exec zsh; }\n",
+             "a\n^hello()\n# b\nif c; then exec zsh; fi\n",
+             "a\n^[ -t 0 ] && # interactive\nexec zsh\n",
+             "a\n^[ -t 0 ] &&\n# interactive\n\nexec zsh\n",
          })
         check_placed(text);
 }
@@ -79,6 +85,19 @@ TEST_CASE("the comment above what a section stands before belongs to it, but for
     check_placed("a\n\n^# the better one\n# of two\nexec zsh\n");
     check_placed("#!/bin/sh\n^# the better one\nexec zsh\n");
     check_placed("#!/bin/sh\n^exec zsh\n");
+}
+
+TEST_CASE("a line that looks like a comment is none within quotes") {
+    check_placed("PS1='\n# '\n^exec tmux\n");
+    check_placed("PS1=\"\n# \\\"\n# \"\n^exec tmux\n");
+    CHECK(marked("set -g a '\n# '\nrun ~/tpm/tpm\n", Placement::before_plugins) ==
+          "set -g a '\n# '\n^run ~/tpm/tpm\n");
+}
+
+TEST_CASE("what tmux takes for plain characters does not keep it from the plugin manager") {
+    CHECK(marked("bind ( switch-client -p\nbind \\' a\n# b\nrun ~/tpm/tpm\n",
+                 Placement::before_plugins) ==
+          "bind ( switch-client -p\nbind \\' a\n^# b\nrun ~/tpm/tpm\n");
 }
 
 TEST_CASE("it stands at the end where no end of a statement is certain") {
@@ -100,6 +119,15 @@ TEST_CASE("it stands at the end where no end of a statement is certain") {
              "  if a; then\n    exec zsh\n  fi\n^",
              "if (( a ))\nthen\n  exec zsh\nfi\n^",
              "cat <<E\nexec zsh\nE\n^",
+             "function hello\n{ exec zsh; }\n^",
+             "go() { # start\nexec zsh; }\n^",
+             "for x in 1\ndo exec zsh; done\n^",
+             "until true; do a\nexec zsh; done\n^",
+             "while a; do\n  echo done\nexec zsh; done\n^",
+             "x=(a\nexec b)\n^",
+             "x=`a\nexec b`\n^",
+             "f() { case a in a) b ;; esac\nexec c; }\n^",
+             "exec zsh\nx='\n^",
          })
         check_placed(text);
 }
