@@ -179,13 +179,15 @@ bool ends_in_backslash(std::string_view line) {
 }
 
 bool becomes_another(std::string_view line) {
-    constexpr std::string_view word = "exec ";
+    constexpr std::string_view word = "exec";
     if (!is_code(line))
         return false;
     for (std::size_t at = line.find(word); at != std::string_view::npos;
          at = line.find(word, at + 1)) {
-        const bool is_word = at == 0 || has(separators, line[at - 1]);
-        const std::string_view next = without_indent(line.substr(at + word.size()));
+        const std::string_view behind = line.substr(at + word.size());
+        const std::string_view next = without_indent(behind);
+        const bool is_word =
+            (at == 0 || has(separators, line[at - 1])) && next.size() < behind.size();
         if (is_word && !next.empty() && !has("<>&0123456789#{", next.front()))
             return true;
     }

@@ -35,6 +35,7 @@ TEST_CASE("a section stands before a last statement that becomes another program
              "a\n^case $- in *i*) exec zsh;; esac\n",
              "a\r\n^exec zsh\r\n",
              "a\n^exec -l \"$SHELL\"\n",
+             "a\n^exec\tzsh\n",
              "a # it's so\nb=${#c} # {\n^exec zsh # isn't it\n",
              "case a in\n  a) b ;;\nesac\nf() {\n  while g; do (h); done\n}\n^exec zsh\n",
          })
