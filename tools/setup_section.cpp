@@ -137,6 +137,8 @@ Result<std::string> with_section(std::string_view text, const Section& section,
         const Line& first = lines[old->first];
         const std::string_view said = notes_of(first.text);
         const Result<Removed> bare = without_section(text);
+        if (!bare)
+            return bare.error();
         if (line_for(line_spans_of(bare->text), section.placement) < old->first)
             return with_section(bare->text, section, new_file_of(said));
         std::string out(text.substr(0, first.begin));
