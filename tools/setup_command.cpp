@@ -143,15 +143,13 @@ bool is_agreed(std::size_t count) {
 Result<void> carry_out(const View& view, const Change& change) {
     if (!change.text)
         return remove(change.file);
-    if (change.is_first && change.file.text) {
-        const Result<std::string> older = set_older_backup_aside(change.file);
-        if (!older)
-            return older.error();
-        if (!older->empty())
-            say(fmt::format("{}: what an earlier setup has kept is in {} now\n",
-                            shown_path(view, change.file.path), shown_path(view, *older)));
-    }
-    return replace(change.file, *change.text, change.is_first);
+    const Result<std::string> older = replace(change.file, *change.text, change.is_first);
+    if (!older)
+        return older.error();
+    if (!older->empty())
+        say(fmt::format("{}: what an earlier setup has kept is in {} now\n",
+                        shown_path(view, change.file.path), shown_path(view, *older)));
+    return {};
 }
 
 /// What remains after an undo: nothing, or a backup that says something else.

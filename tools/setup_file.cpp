@@ -129,12 +129,33 @@ Result<void> check_unchanged(const SetupFile& file) {
     return {};
 }
 
-Result<void> keep_backup(const SetupFile& file) {
+/// Gives a backup of `file` that an earlier setup has left, and that says something else than
+/// `file` says, another name, and returns that; an empty one where there is none.
+Result<std::string> set_older_backup_aside(const SetupFile& file) {
+    const std::string backup = backup_of(file);
+    const Result<SetupFile> older = read_setup_file(backup);
+    if (older && (!older->text || older->text == file.text))
+        return std::string();
+    std::string aside;
+    for (int number = 1; aside.empty() || is_there(aside); ++number)
+        aside = fmt::format("{}.{}", backup, number);
+    if (::rename(backup.c_str(), aside.c_str()) != 0)
+        return system_error(fmt::format("cannot rename '{}'", escaped(backup)), errno);
+    return aside;
+}
+
+/// Returns the name that an older backup has now.
+Result<std::string> keep_backup(const SetupFile& file) {
     const std::string backup = backup_of(file);
     NewText text(backup);
-    if (Result<void> filled = text.fill(*file.text, file); !filled)
-        return filled;
-    return text.take_the_place_of(backup);
+    if (const Result<void> filled = text.fill(*file.text, file); !filled)
+        return filled.error();
+    Result<std::string> older = set_older_backup_aside(file);
+    if (!older)
+        return older;
+    if (const Result<void> kept = text.take_the_place_of(backup); !kept)
+        return kept.error();
+    return older;
 }
 
 } // namespace
@@ -196,31 +217,21 @@ std::string backup_of(const SetupFile& file) {
     return file.path + ".livesock-backup";
 }
 
-Result<std::string> set_older_backup_aside(const SetupFile& file) {
-    const std::string backup = backup_of(file);
-    const Result<SetupFile> older = read_setup_file(backup);
-    if (older && (!older->text || older->text == file.text))
-        return std::string();
-    std::string aside;
-    for (int number = 1; aside.empty() || is_there(aside); ++number)
-        aside = fmt::format("{}.{}", backup, number);
-    if (::rename(backup.c_str(), aside.c_str()) != 0)
-        return system_error(fmt::format("cannot rename '{}'", escaped(backup)), errno);
-    return aside;
-}
-
-Result<void> replace(const SetupFile& file, const std::string& text, bool with_backup) {
-    if (Result<void> made = make_directories(file.target); !made)
-        return made;
+Result<std::string> replace(const SetupFile& file, const std::string& text, bool with_backup) {
+    if (const Result<void> made = make_directories(file.target); !made)
+        return made.error();
     NewText replacement(file.target);
-    if (Result<void> filled = replacement.fill(text, file); !filled)
-        return filled;
-    if (Result<void> unchanged = check_unchanged(file); !unchanged)
-        return unchanged;
-    if (with_backup && file.text)
-        if (Result<void> kept = keep_backup(file); !kept)
-            return kept;
-    return replacement.take_the_place_of(file.target);
+    if (const Result<void> filled = replacement.fill(text, file); !filled)
+        return filled.error();
+    if (const Result<void> unchanged = check_unchanged(file); !unchanged)
+        return unchanged.error();
+    Result<std::string> older =
+        with_backup && file.text ? keep_backup(file) : Result<std::string>(std::string());
+    if (!older)
+        return older;
+    if (const Result<void> replaced = replacement.take_the_place_of(file.target); !replaced)
+        return replaced.error();
+    return older;
 }
 
 Result<void> remove(const SetupFile& file) {

@@ -35,15 +35,12 @@ struct SetupFile {
 /// Where what a file was before it was changed first is kept.
 [[nodiscard]] std::string backup_of(const SetupFile& file);
 
-/// Gives a backup of `file` that an earlier setup has left, and that says something else than
-/// `file` says, another name, and returns that; an empty one where there is none.
-[[nodiscard]] Result<std::string> set_older_backup_aside(const SetupFile& file);
-
 /// Has `file` say `text`, by rename, with its owner and mode; makes its directories. With
-/// `with_backup` what it said is kept beside it. Nothing is changed where that fails, nor (Error)
-/// where the file is not as it was read any more.
-[[nodiscard]] Result<void> replace(const SetupFile& file, const std::string& text,
-                                   bool with_backup);
+/// `with_backup` what it said is kept beside it; a backup that an earlier setup has left, and that
+/// says something else, gets another name, which is returned, else an empty one. Nothing is changed
+/// where that fails, nor (Error) where the file is not as it was read any more.
+[[nodiscard]] Result<std::string> replace(const SetupFile& file, const std::string& text,
+                                          bool with_backup);
 
 /// Removes `file`, unless it is not as it was read any more.
 [[nodiscard]] Result<void> remove(const SetupFile& file);
