@@ -9,26 +9,26 @@
 namespace livesock {
 namespace {
 
-constexpr std::string_view blanks = " \t";
-constexpr std::string_view quotes = "'\"`";
-constexpr std::string_view separators = " \t;&|()";
+constexpr std::string_view space_or_tab = " \t";
+constexpr std::string_view quote_marks = "'\"`";
+constexpr std::string_view word_separators = " \t;&|()";
 
 bool has(std::string_view characters, char c) {
     return characters.find(c) != std::string_view::npos;
 }
 
 std::string_view without_indent(std::string_view line) {
-    const std::size_t start = line.find_first_not_of(blanks);
+    const std::size_t start = line.find_first_not_of(space_or_tab);
     return start == std::string_view::npos ? std::string_view{} : line.substr(start);
 }
 
 /// The words of a line, without what parts commands in a shell.
 std::vector<std::string_view> words_of(std::string_view line) {
     std::vector<std::string_view> words;
-    for (std::size_t begin = line.find_first_not_of(separators); begin < line.size();) {
-        const std::size_t end = std::min(line.find_first_of(separators, begin), line.size());
+    for (std::size_t begin = line.find_first_not_of(word_separators); begin < line.size();) {
+        const std::size_t end = std::min(line.find_first_of(word_separators, begin), line.size());
         words.push_back(line.substr(begin, end - begin));
-        begin = line.find_first_not_of(separators, end);
+        begin = line.find_first_not_of(word_separators, end);
     }
     return words;
 }
@@ -79,14 +79,14 @@ std::string bare_code(std::string_view line, char& quote) {
             code += ++i < line.size() ? '_' : c;
         } else if (quote != '\0') {
             quote = c == quote ? '\0' : quote;
-        } else if (c == '#' && (i == 0 || has(blanks, line[i - 1]))) {
+        } else if (c == '#' && (i == 0 || has(space_or_tab, line[i - 1]))) {
             break;
         } else {
             code += c;
-            quote = has(quotes, c) ? c : '\0';
+            quote = has(quote_marks, c) ? c : '\0';
         }
     }
-    return code.erase(code.find_last_not_of(blanks) + 1);
+    return code.erase(code.find_last_not_of(space_or_tab) + 1);
 }
 
 /// Whether the command that ends this code goes on in the next line.
@@ -187,7 +187,7 @@ bool becomes_another(std::string_view line) {
         const std::string_view behind = line.substr(at + word.size());
         const std::string_view next = without_indent(behind);
         const bool is_word =
-            (at == 0 || has(separators, line[at - 1])) && next.size() < behind.size();
+            (at == 0 || has(word_separators, line[at - 1])) && next.size() < behind.size();
         if (is_word && !next.empty() && !has("<>&0123456789#{", next.front()))
             return true;
     }
