@@ -58,10 +58,10 @@ void count_users(const std::string& preload, std::map<std::string, std::int64_t>
     }
 }
 
-std::string remedy_of(const LeftShim& shim) {
+std::string remedy_of(const DoctorFacts& facts, const LeftShim& shim) {
     if (!shim.installer.empty())
-        return quoted_word(Shell::posix, shim.installer) + " --uninstall";
-    return "rm -r " + quoted_word(Shell::posix, fs::path(shim.path).parent_path().string());
+        return quoted_word(facts.shell, shim.installer) + " --uninstall";
+    return "rm -r " + quoted_word(facts.shell, fs::path(shim.path).parent_path().string());
 }
 
 } // namespace
@@ -115,7 +115,8 @@ Findings check_left_shims(const DoctorFacts& facts) {
             findings.push_back(good(subject + " stays: other users' programs may name it, as 'sudo "
                                               "livesock doctor' sees"));
         else
-            findings.push_back(bad(subject + " can go: nobody names it any more", remedy_of(shim)));
+            findings.push_back(
+                bad(subject + " can go: nobody names it any more", remedy_of(facts, shim)));
     }
     return findings;
 }

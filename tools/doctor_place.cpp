@@ -8,12 +8,8 @@
 namespace livesock {
 namespace {
 
-std::string posix_word(const std::string& path) {
-    return quoted_word(Shell::posix, path);
-}
-
-std::string move_away(const std::string& path, const std::string& spare) {
-    return fmt::format("mv {} {}", posix_word(path), posix_word(spare));
+std::string move_away(const DoctorFacts& facts, const std::string& path, const std::string& spare) {
+    return fmt::format("mv {} {}", quoted_word(facts.shell, path), quoted_word(facts.shell, spare));
 }
 
 /// What has a supervisor find its directory as it has to be; empty if it is.
@@ -23,19 +19,19 @@ std::string directory_cure(const DoctorFacts& facts) {
     case DirectoryFault::none:
         break;
     case DirectoryFault::mode:
-        return "chmod 700 " + posix_word(directory.path);
+        return "chmod 700 " + quoted_word(facts.shell, directory.path);
     case DirectoryFault::variable:
         return unset_command(facts.shell, "LIVESOCK_DIR");
     case DirectoryFault::home:
         return export_command_of(facts, "HOME", directory.right_home);
     case DirectoryFault::taken:
-        return move_away(directory.obstacle.path, directory.obstacle.spare);
+        return move_away(facts, directory.obstacle.path, directory.obstacle.spare);
     case DirectoryFault::stuck:
         return export_command_of(facts, "LIVESOCK_DIR", directory.other_place);
     }
     std::string cure;
     for (const Obstacle& obstacle : directory.obstacles)
-        cure += (cure.empty() ? "" : " && ") + move_away(obstacle.path, obstacle.spare);
+        cure += (cure.empty() ? "" : " && ") + move_away(facts, obstacle.path, obstacle.spare);
     return cure;
 }
 
@@ -78,9 +74,9 @@ std::string config_cure(const DoctorFacts& facts) {
     case ConfigState::missing:
         return unset_command(facts.shell, "LIVESOCK_CONFIG");
     case ConfigState::unusable:
-        return "chmod u+rw,o-w " + posix_word(config.path);
+        return "chmod u+rw,o-w " + quoted_word(facts.shell, config.path);
     case ConfigState::misplaced:
-        return move_away(config.path, config.spare);
+        return move_away(facts, config.path, config.spare);
     case ConfigState::wrong:
         return edit_command_of(facts, config.path, config.line);
     }

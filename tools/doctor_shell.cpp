@@ -51,10 +51,10 @@ std::string name_of(const DoctorFacts& facts, const TmuxServer& server) {
 std::string tmux_remedy(const DoctorFacts& facts, const TmuxServer& server,
                         const TmuxSession& session) {
     const std::string scope =
-        session.name.empty() ? "-g" : "-t " + quoted_word(Shell::posix, session.name);
+        session.name.empty() ? "-g" : "-t " + quoted_word(facts.shell, session.name);
     return fmt::format("tmux -S {} set-environment {} SSH_AUTH_SOCK {}",
-                       quoted_word(Shell::posix, server.path), scope,
-                       quoted_word(Shell::posix, stable_socket(facts)));
+                       quoted_word(facts.shell, server.path), scope,
+                       quoted_word(facts.shell, stable_socket(facts)));
 }
 
 std::string about_session(const DoctorFacts& facts, const TmuxServer& server,

@@ -18,15 +18,15 @@ std::string place_of(const FileLine& line) {
 }
 
 /// The command that changes the line by an expression of sed.
-std::string change(const FileLine& line, const char* expression) {
+std::string change(const DoctorFacts& facts, const FileLine& line, const char* expression) {
     return fmt::format("sed -i --follow-symlinks '{}{}' {}", line.number, expression,
-                       quoted_word(Shell::posix, line.file));
+                       quoted_word(facts.shell, line.file));
 }
 
 /// The command that keeps a shell from obeying the line. A comment in its place could be what an
 /// `if` has nothing else after its `then`, and then no shell would read the file any more.
 std::string silence(const FileLine& line, const DoctorFacts& facts) {
-    return stands_alone(line.text) ? change(line, "s/^/: # /")
+    return stands_alone(line.text) ? change(facts, line, "s/^/: # /")
                                    : edit_command_of(facts, line.file, line.number);
 }
 
@@ -129,7 +129,7 @@ Findings check_forwarding(const DoctorFacts& facts) {
     if (!login.forbidding.empty())
         return {bad(fmt::format("sshd forbids it ({}: {})", place_of(login.forbidding[0]),
                                 escaped(login.forbidding[0].text)),
-                    "sudo " + change(login.forbidding[0], "s/^/# /") + reload_sshd)};
+                    "sudo " + change(facts, login.forbidding[0], "s/^/# /") + reload_sshd)};
     if (has_forwarded(facts.status))
         return {good("an agent is forwarded to this host")};
     if (!facts.supervisor.answers)
@@ -197,7 +197,7 @@ Findings check_linger(const DoctorFacts& facts) {
     if (!system.killing.empty())
         return {bad(fmt::format("logind ends what you leave running, tmux too ({}: {})",
                                 place_of(system.killing[0]), escaped(system.killing[0].text)),
-                    "sudo " + change(system.killing[0], "s/=.*/=no/") +
+                    "sudo " + change(facts, system.killing[0], "s/=.*/=no/") +
                         " && sudo systemctl restart systemd-logind")};
     if (system.lingers)
         return {good("what you leave running goes on (linger is enabled)")};
@@ -214,8 +214,8 @@ Findings check_ageing(const DoctorFacts& facts) {
         if (!is_excepted(facts.system.kept, path))
             return {bad(fmt::format("{} has {} cleaned away by its age",
                                     place_of(facts.system.ageing[0]), escaped(path)),
-                        fmt::format("echo 'x {}' | sudo tee -a /etc/tmpfiles.d/livesock.conf",
-                                    escaped(path)))};
+                        fmt::format("echo {} | sudo tee -a /etc/tmpfiles.d/livesock.conf",
+                                    quoted(facts.shell, "x " + escaped(path))))};
     return {good("/tmp is cleaned by age, and nothing of livesock is in the way")};
 }
 

@@ -169,6 +169,24 @@ TEST_CASE("a configuration that is refused is mended where it is wrong") {
     CHECK(says(check_supervisor(facts)[0], "none is running: see the configuration"));
 }
 
+TEST_CASE("a remedy names a path in the words of the shell") {
+    DoctorFacts facts = healthy();
+    facts.shell = Shell::fish;
+    facts.directory.obstacles = {{"/a\\'", "/b", "socket"}};
+    CHECK(the_fault(check_directory(facts)).remedy == "mv '/a\\\\\\'' /b && livesock restart");
+    facts.config = {.path = "/a'b", .state = ConfigState::unusable, .problem = "closed"};
+    CHECK(the_fault(check_config(facts)).remedy == "chmod u+rw,o-w '/a\\'b' && livesock reload");
+    facts.tmux[0].sessions = {{"it's", {"/tmp/ssh-x/agent.1", SocketState::gone, false}}};
+    CHECK(the_fault(check_tmux(facts)).remedy.find(" -t 'it\\'s' ") != std::string::npos);
+    facts.system.rivals = {{"/a'b", 3, "x"}};
+    CHECK(the_fault(check_rivals(facts)).remedy.ends_with(" '/a\\'b'"));
+    facts.system.left_shims = {{.path = "/a'b/liblivesock.so"}};
+    CHECK(the_fault(check_left_shims(facts)).remedy == "rm -r '/a\\'b'");
+    facts.shell = Shell::csh;
+    facts.config.path = "/a!b";
+    CHECK(the_fault(check_config(facts)).remedy == "chmod u+rw,o-w '/a'\\!'b' && livesock reload");
+}
+
 TEST_CASE("an editor is opened in the words of the shell") {
     DoctorFacts facts = healthy();
     CHECK(edit_command_of(facts, "/a b", 7) == "${EDITOR:-vi} +7 '/a b'");
