@@ -50,8 +50,9 @@ std::string name_of(const DoctorFacts& facts, const TmuxServer& server) {
 
 std::string tmux_remedy(const DoctorFacts& facts, const TmuxServer& server,
                         const TmuxSession& session) {
+    // tmux takes "%0" and "~" for something else, and "a" for the beginning of "abc".
     const std::string scope =
-        session.name.empty() ? "-g" : "-t " + quoted_word(facts.shell, session.name);
+        session.name.empty() ? "-g" : "-t " + quoted_word(facts.shell, '=' + session.name);
     return fmt::format("tmux -S {} set-environment {} SSH_AUTH_SOCK {}",
                        quoted_word(facts.shell, server.path), scope,
                        quoted_word(facts.shell, stable_socket(facts)));

@@ -82,6 +82,24 @@ class TmuxTest(DoctorCase):
         self.assertEqual(self.run_program("sh", "-c", set_it).status, 0)
         self.check_cured("tmux", "new panes of session old", **self.inside)
 
+    def test_a_session_whose_name_means_something_else_to_tmux(self):
+        """The remedy is for that session alone, in every shell: zsh has a use of its own for a word that begins with '='."""
+        self.start_tmux(self.agent_sock)
+        names = ("%0", "~", "a b", "ol")
+        for name in names:
+            self.succeed(*shlex.split(self.server.words), "new-session", "-d", "-s", name, "sh",
+                         SSH_AUTH_SOCK=self.agent_sock)
+        for shell in ("sh", "zsh", "fish", "csh"):
+            path = shutil.which(shell)
+            for name in names if path else ():
+                with self.subTest(shell=shell, name=name):
+                    self.succeed(*shlex.split(self.server.words), "set-environment", "-t", f"={name}", "SSH_AUTH_SOCK", GONE)
+                    here = {**self.inside, "SHELL": path}
+                    problem = self.problem("tmux", **here)
+                    self.assertIn(f"new panes of session {name} get", problem["text"])
+                    self.succeed(path, "-c", problem["remedy"], **here)
+                    self.assertEqual([finding["verdict"] for finding in self.examine(**here)["tmux"]], ["ok"])
+
     def test_a_server_with_a_dead_path_for_all_sessions(self):
         self.start_tmux(self.agent_sock)
         commands = f"set-environment -g SSH_AUTH_SOCK {GONE} ';' set-environment -u -t old SSH_AUTH_SOCK"

@@ -177,7 +177,7 @@ TEST_CASE("a remedy names a path in the words of the shell") {
     facts.config = {.path = "/a'b", .state = ConfigState::unusable, .problem = "closed"};
     CHECK(the_fault(check_config(facts)).remedy == "chmod u+rw,o-w '/a\\'b' && livesock reload");
     facts.tmux[0].sessions = {{"it's", {"/tmp/ssh-x/agent.1", SocketState::gone, false}}};
-    CHECK(the_fault(check_tmux(facts)).remedy.find(" -t 'it\\'s' ") != std::string::npos);
+    CHECK(the_fault(check_tmux(facts)).remedy.find(" -t '=it\\'s' ") != std::string::npos);
     facts.system.rivals = {{"/a'b", 3, "x"}};
     CHECK(the_fault(check_rivals(facts)).remedy.ends_with(" '/a\\'b'"));
     facts.system.left_shims = {{.path = "/a'b/liblivesock.so"}};
@@ -329,7 +329,7 @@ TEST_CASE("tmux is told of the stable path where it would give new panes a dead 
     facts.tmux[0].sessions = {{"my work", dead}, {"other", facts.socket}};
     const Finding finding = the_fault(check_tmux(facts));
     CHECK(finding.remedy ==
-          std::string("tmux -S /t set-environment -t 'my work' SSH_AUTH_SOCK ") + stable);
+          std::string("tmux -S /t set-environment -t '=my work' SSH_AUTH_SOCK ") + stable);
     CHECK(says(finding, "new panes of session my work"));
 }
 
@@ -359,7 +359,7 @@ TEST_CASE("of several tmux servers it is said which") {
     facts.tmux[1].sessions = {{"work", dead}};
     const Finding finding = the_fault(check_tmux(facts));
     CHECK(says(finding, "new panes of session work of the server other get"));
-    CHECK(finding.remedy.starts_with("tmux -S /tmp/tmux-7/other set-environment -t work "));
+    CHECK(finding.remedy.starts_with("tmux -S /tmp/tmux-7/other set-environment -t '=work' "));
     facts.tmux[1].sessions.clear();
     facts.tmux[0].panes[0].socket = dead;
     facts.tmux[1].panes = {{"%0", "vi", dead}};
