@@ -83,10 +83,7 @@ std::string export_command_of(const DoctorFacts& facts, const char* name,
 }
 
 std::string edit_command_of(const DoctorFacts& facts, const std::string& file, std::int64_t line) {
-    const std::string command =
-        fmt::format("${{EDITOR:-vi}} +{} {}", line, quoted_word(Shell::posix, file));
-    // The others have no such substitution.
-    return facts.shell == Shell::posix ? command : "sh -c " + quoted(facts.shell, command);
+    return fmt::format("{} +{} {}", facts.editor, line, quoted_word(facts.shell, file));
 }
 
 bool relies_on_shim(const DoctorFacts& facts) {

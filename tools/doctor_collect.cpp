@@ -113,6 +113,8 @@ DoctorFacts collect_facts() {
     facts.login = login_command();
     facts.user = user_name();
     facts.shell = shell_called(environment("SHELL"));
+    if (const std::string editor = environment("EDITOR"); !editor.empty())
+        facts.editor = editor;
     facts.livesock_dir = environment(directory_variable);
     const DirectoryInputs inputs = directory_inputs();
     facts.host = inputs.nodename;

@@ -30,7 +30,7 @@ struct SocketFacts {
 
 struct SupervisorState {
     bool answers = false;
-    bool is_there = false; ///< one runs, but does not answer
+    bool is_there = false;   ///< one runs, but does not answer
     bool is_stopped = false; ///< by a signal or a debugger
     std::int64_t pid = 0;
     std::string version = {};
@@ -180,6 +180,7 @@ struct DoctorFacts {
     std::string login = {};   ///< login_command()
     std::string version = {}; ///< of this program
     Shell shell = Shell::posix;
+    std::string editor = "vi";     ///< as words of a shell, which not every one makes of a variable
     std::string livesock_dir = {}; ///< the variable
     SupervisorState supervisor = {};
     DirectoryState directory = {};

@@ -63,13 +63,13 @@ class PlaceTest(DoctorCase):
 
     def test_remedies_are_in_the_words_of_the_shell(self):
         self.program("mend", "sed -i \"${1#+}d\" \"$2\"")
-        for shell in ("fish", "csh"):
+        for shell in ("zsh", "fish", "csh"):
             path = shutil.which(shell)
             if not path:
                 continue
             with self.subTest(shell=shell):
                 self.configure("[prox]\n")
-                here = {"SHELL": path, "EDITOR": f"{self.sandbox.path}/bin/mend"}
+                here = {"SHELL": path, "EDITOR": f"env {self.sandbox.path}/bin/mend"}
                 self.succeed(path, "-c", self.problem("config", **here)["remedy"], **here)
                 self.assertTrue(self.ask("ping")["ok"])
                 self.check(0, "stop")

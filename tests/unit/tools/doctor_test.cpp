@@ -162,10 +162,9 @@ TEST_CASE("a configuration that is refused is mended where it is wrong") {
     facts.config.line = 7;
     const Finding running = the_fault(check_config(facts));
     CHECK(says(running, "b.toml:7:2: unknown key; what was read before is in force"));
-    CHECK(running.remedy == "${EDITOR:-vi} +7 '/home/zoe/a b.toml' && livesock reload");
+    CHECK(running.remedy == "vi +7 '/home/zoe/a b.toml' && livesock reload");
     facts.supervisor = {};
-    CHECK(the_fault(check_config(facts)).remedy ==
-          "${EDITOR:-vi} +7 '/home/zoe/a b.toml' && livesock start");
+    CHECK(the_fault(check_config(facts)).remedy == "vi +7 '/home/zoe/a b.toml' && livesock start");
     CHECK(says(check_supervisor(facts)[0], "none is running: see the configuration"));
 }
 
@@ -189,11 +188,10 @@ TEST_CASE("a remedy names a path in the words of the shell") {
 
 TEST_CASE("an editor is opened in the words of the shell") {
     DoctorFacts facts = healthy();
-    CHECK(edit_command_of(facts, "/a b", 7) == "${EDITOR:-vi} +7 '/a b'");
+    CHECK(edit_command_of(facts, "/it's", 7) == "vi +7 '/it'\\''s'");
+    facts.editor = "emacs -nw";
     facts.shell = Shell::fish;
-    CHECK(edit_command_of(facts, "/a b", 7) == "sh -c '${EDITOR:-vi} +7 \\'/a b\\''");
-    facts.shell = Shell::csh;
-    CHECK(edit_command_of(facts, "/a", 7) == "sh -c '${EDITOR:-vi} +7 /a'");
+    CHECK(edit_command_of(facts, "/it's", 7) == "emacs -nw +7 '/it\\'s'");
 }
 
 TEST_CASE("a configuration that is not even read gets the remedy that fits") {
@@ -449,8 +447,7 @@ TEST_CASE("it is said why no agent is forwarded") {
     }
     SUBCASE("a key that may not") {
         facts.login_state.restricted_keys = {{"/home/zoe/.ssh/authorized_keys", 3, {}}};
-        CHECK(the_fault(check_forwarding(facts)).remedy ==
-              "${EDITOR:-vi} +3 /home/zoe/.ssh/authorized_keys");
+        CHECK(the_fault(check_forwarding(facts)).remedy == "vi +3 /home/zoe/.ssh/authorized_keys");
     }
     SUBCASE("another agent serves") {
         facts.status.agents = {{.path = "/a", .state = "live", .selected = true}};
@@ -548,7 +545,7 @@ TEST_CASE("lines of other tools are silenced, one by one, where the file stays w
     CHECK(finding.remedy == "sed -i --follow-symlinks '3s/^/: # /' /home/zoe/.bashrc");
     CHECK(says(finding, "/home/zoe/.bashrc:3 sets SSH_AUTH_SOCK, too: eval $(ssh-agent)"));
     facts.system.rivals[0].text = "if true; then eval $(ssh-agent); fi";
-    CHECK(the_fault(check_rivals(facts)).remedy == "${EDITOR:-vi} +3 /home/zoe/.bashrc");
+    CHECK(the_fault(check_rivals(facts)).remedy == "vi +3 /home/zoe/.bashrc");
 }
 
 TEST_CASE("tools that set the variable themselves are known by their sockets") {
