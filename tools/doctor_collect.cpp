@@ -32,6 +32,13 @@ std::int64_t noted_pid(const std::string& directory) {
     return pid;
 }
 
+/// What is known of the supervisor of `directory`, which does not answer.
+SupervisorState silent_supervisor(const std::string& directory) {
+    const std::int64_t pid = noted_pid(directory);
+    const auto process = process_facts(static_cast<pid_t>(pid));
+    return {.is_there = true, .is_stopped = process && process->is_stopped, .pid = pid};
+}
+
 /// The supervisor asks every agent; one that takes its time is waited for until it has answered, or
 /// is called late.
 Result<ControlAnswer> ask_status(ControlClient& client) {
@@ -53,10 +60,7 @@ Result<ControlAnswer> ask_status(ControlClient& client) {
 void ask_supervisor(ControlClient& client, DoctorFacts& facts) {
     const Result<ControlAnswer> answer = ask_status(client);
     if (!answer || !answer->ok) {
-        facts.supervisor.is_there = true;
-        facts.supervisor.pid = noted_pid(client.directory());
-        const auto process = process_facts(static_cast<pid_t>(facts.supervisor.pid));
-        facts.supervisor.is_stopped = process && process->is_stopped;
+        facts.supervisor = silent_supervisor(client.directory());
         return;
     }
     facts.status = read_status(*answer);
@@ -78,8 +82,7 @@ void find_supervisor_and_directory(DoctorFacts& facts) {
     if (client) {
         ask_supervisor(*client, facts);
     } else if (client.error().code == ETIMEDOUT) {
-        facts.supervisor.is_there = true;
-        facts.supervisor.pid = noted_pid(facts.directory.path);
+        facts.supervisor = silent_supervisor(facts.directory.path);
     }
 }
 

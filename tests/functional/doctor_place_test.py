@@ -5,6 +5,7 @@ remedy, typed as it is printed, cures it.
 import os
 import shutil
 import signal
+import socket
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
@@ -33,6 +34,25 @@ class PlaceTest(DoctorCase):
         self.started("alice")
         os.kill(self.pid(), signal.SIGSTOP)
         self.check_cured("supervisor", "is stopped")
+        self.assertTrue(self.ask("ping")["ok"])
+
+    def test_a_supervisor_that_is_stopped_and_has_no_room_for_another_question(self):
+        self.started("alice")
+        os.kill(self.pid(), signal.SIGSTOP)
+        connections = []
+        while len(connections) < 10000:
+            connection = self.keep(socket.socket(socket.AF_UNIX))
+            connection.setblocking(False)
+            try:
+                connection.connect(os.path.join(self.sandbox.livesock_dir, "control.sock"))
+            except BlockingIOError:
+                break
+            connections.append(connection)
+        problem = self.problem("supervisor")
+        self.assertIn("is stopped", problem["text"])
+        self.succeed("sh", "-c", problem["remedy"])
+        for connection in connections:
+            connection.close()
         self.assertTrue(self.ask("ping")["ok"])
 
     def test_a_directory_that_others_may_enter(self):
