@@ -111,14 +111,18 @@ bool is_others(const std::string& path) {
 
 /// Why LIVESOCK_DIR is not to name this directory; empty if it may.
 std::string objection_to(const std::string& named, const std::vector<std::string>& choices) {
-    struct stat status {};
     if (choices.empty() || choices.front() != named)
         return "no socket fits into a path so long";
-    if (::stat(named.c_str(), &status) != 0 && errno == EACCES)
+    const auto status = status_of(named);
+    if (!status && errno == EACCES)
         return "you may not enter it";
-    if (!status_of(named))
+    if (!status)
         return can_be_made(named) ? "" : "it cannot be made";
-    if (status.st_uid != ::geteuid())
+    if (S_ISLNK(status->st_mode))
+        return "it is a symbolic link";
+    if (!S_ISDIR(status->st_mode))
+        return "it is not a directory";
+    if (status->st_uid != ::geteuid())
         return "it is another user's";
     if (is_read_only(named))
         return "it is on a read-only file system";

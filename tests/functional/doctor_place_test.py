@@ -60,10 +60,19 @@ class PlaceTest(DoctorCase):
         os.chmod(self.sandbox.livesock_dir, 0o755)
         self.check_cured("directory", self.sandbox.livesock_dir)
 
+    def in_place_of_the_directory(self, text):
+        """A file where a supervisor of this user begins that nobody has told its directory; returns its path."""
+        self.addCleanup(self.check, 0, "stop", LIVESOCK_DIR=None)
+        place = os.path.join(self.sandbox.directory("home", ".local", "state", "livesock"), os.uname().nodename)
+        remove(place)
+        with open(place, "w", encoding="ascii") as file:
+            file.write(text)
+        return place
+
     def test_something_else_in_place_of_the_directory(self):
-        self.sandbox.file("run", "no directory")
-        self.check_cured("directory", "is not a directory", "supervisor")
-        with open(f"{self.sandbox.livesock_dir}.old", encoding="ascii") as file:
+        place = self.in_place_of_the_directory("no directory")
+        self.check_cured("directory", "is not a directory", "supervisor", LIVESOCK_DIR=None)
+        with open(f"{place}.old", encoding="ascii") as file:
             self.assertEqual(file.read(), "no directory")
 
     def test_something_else_in_place_of_the_stable_socket(self):
@@ -151,12 +160,16 @@ class PlaceTest(DoctorCase):
         other = self.sandbox.directory("other")
         self.sandbox.file("other/mine", "mine")
         long = os.path.join(self.sandbox.path, "x" * 100)
-        for named, words in ((other, "holds something else"), ("relative", "absolute"), (long, "so long"),
+        link = os.path.join(self.sandbox.path, "link")
+        os.symlink("nowhere", link)
+        for named, words in ((other, "holds something else"), (os.path.join(other, "mine"), "it is not a directory"),
+                             (link, "it is a symbolic link"), ("relative", "absolute"), (long, "so long"),
                              (os.path.join(other, "mine", "below"), "cannot be made")):
             with self.subTest(named=named):
                 self.check_cured("directory", words, "supervisor", LIVESOCK_DIR=named)
                 self.check(0, "stop", LIVESOCK_DIR=None)
         self.assertEqual(os.listdir(other), ["mine"])
+        self.assertEqual(os.readlink(link), "nowhere")
 
     @root_only
     def test_a_directory_of_another_user(self):
@@ -179,20 +192,19 @@ class PlaceTest(DoctorCase):
                          SSH_CONNECTION=None)
 
     def test_several_things_in_the_way_at_once(self):
-        self.sandbox.file("run", "no directory")
+        self.in_place_of_the_directory("no directory")
         self.configure("[prox]\n")
         self.program("mend", "sed -i \"${1#+}d\" \"$2\"")
-        self.check_all_cured("supervisor", "directory", "config", EDITOR=f"{self.sandbox.path}/bin/mend")
-        self.assertTrue(self.ask("ping")["ok"])
+        self.check_all_cured("supervisor", "directory", "config", EDITOR=f"{self.sandbox.path}/bin/mend",
+                             LIVESOCK_DIR=None)
 
     def test_something_that_was_moved_away_before(self):
         for text in ("one", "two"):
-            self.check(0, "stop")
-            remove(self.sandbox.livesock_dir)
-            self.sandbox.file("run", text)
-            self.check_cured("directory", "is not a directory")
-        for name, text in (("run.old", "one"), ("run.old.2", "two")):
-            with open(os.path.join(self.sandbox.path, name), encoding="ascii") as file:
+            self.check(0, "stop", LIVESOCK_DIR=None)
+            place = self.in_place_of_the_directory(text)
+            self.check_cured("directory", "is not a directory", LIVESOCK_DIR=None)
+        for ending, text in ((".old", "one"), (".old.2", "two")):
+            with open(place + ending, encoding="ascii") as file:
                 self.assertEqual(file.read(), text)
 
     def in_the_way(self, name):
