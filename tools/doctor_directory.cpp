@@ -92,8 +92,12 @@ std::vector<Obstacle> obstacles_in(const std::string& directory) {
     for (const OwnName& own : own_names) {
         const std::string path = directory + '/' + own.name;
         const auto status = status_of(path);
-        if (status && ((status->st_mode & S_IFMT) != own.kind || status->st_uid != ::geteuid()))
+        if (!status)
+            continue;
+        if ((status->st_mode & S_IFMT) != own.kind || status->st_uid != ::geteuid())
             found.push_back({.path = path, .spare = free_name(path), .wanted = own.wanted});
+        else if (S_ISREG(own.kind) && ::access(path.c_str(), R_OK | W_OK) != 0 && errno == EACCES)
+            found.push_back({.path = path, .wanted = own.wanted, .is_closed = true});
     }
     return found;
 }

@@ -54,6 +54,7 @@ struct Obstacle {
     std::string path = {};
     std::string spare = {};
     std::string wanted = {}; ///< what is to have the name: "socket"
+    bool is_closed = false;  ///< it is what it is to be, but may not be read and written
 };
 
 struct DirectoryState {
@@ -75,7 +76,9 @@ enum class ConfigState {
     unknown, ///< livesockd cannot be asked
     none,    ///< there is no file, and none is named
     right,
-    missing,   ///< it is named, and not there
+    gone,      ///< it was read, and is not there any more
+    misnamed,  ///< where it is named there is no file of the user's
+    closed,    ///< a directory of the user's, in which it lies, may not be entered
     unusable,  ///< it cannot be read, or is not to be trusted
     misplaced, ///< it is no file, or somebody else's
     wrong,     ///< what is written there is refused
@@ -87,6 +90,7 @@ struct ConfigFacts {
     std::string problem = {}; ///< what livesockd says about it
     std::int64_t line = 0;    ///< where it is wrong
     std::string spare = {};   ///< a free name, for what is misplaced
+    std::string barrier = {}; ///< the directory that is closed
 };
 
 /// What a tmux session gives to its new panes.

@@ -31,15 +31,19 @@ std::string directory_cure(const DoctorFacts& facts) {
     }
     std::string cure;
     for (const Obstacle& obstacle : directory.obstacles)
-        cure += (cure.empty() ? "" : " && ") + move_away(facts, obstacle.path, obstacle.spare);
+        cure += (cure.empty() ? "" : " && ") +
+                (obstacle.is_closed ? "chmod u+rw " + quoted_word(facts.shell, obstacle.path)
+                                    : move_away(facts, obstacle.path, obstacle.spare));
     return cure;
 }
 
 std::string about_obstacles(const std::vector<Obstacle>& obstacles) {
     std::string text;
-    for (const Obstacle& obstacle : obstacles)
-        text += fmt::format("{}{} is no {} of yours", text.empty() ? "" : ", ",
-                            escaped(obstacle.path), obstacle.wanted);
+    for (const Obstacle& obstacle : obstacles) {
+        text += (text.empty() ? "" : ", ") + escaped(obstacle.path);
+        text += obstacle.is_closed ? " is closed to you"
+                                   : fmt::format(" is no {} of yours", obstacle.wanted);
+    }
     return text;
 }
 
@@ -70,9 +74,12 @@ std::string config_cure(const DoctorFacts& facts) {
     case ConfigState::none:
     case ConfigState::unknown:
     case ConfigState::right:
+    case ConfigState::gone:
         return {};
-    case ConfigState::missing:
+    case ConfigState::misnamed:
         return unset_command(facts.shell, "LIVESOCK_CONFIG");
+    case ConfigState::closed:
+        return "chmod u+rwx " + quoted_word(facts.shell, config.barrier);
     case ConfigState::unusable:
         return "chmod u+rw,o-w " + quoted_word(facts.shell, config.path);
     case ConfigState::misplaced:
@@ -81,6 +88,11 @@ std::string config_cure(const DoctorFacts& facts) {
         return edit_command_of(facts, config.path, config.line);
     }
     return {};
+}
+
+/// Whether it runs, and serves again at the latest when its own remedy has been typed.
+bool goes_on(const SupervisorState& supervisor) {
+    return supervisor.answers || supervisor.is_stopped;
 }
 
 } // namespace
@@ -108,7 +120,7 @@ Findings check_supervisor(const DoctorFacts& facts) {
 Findings check_directory(const DoctorFacts& facts) {
     const DirectoryState& directory = facts.directory;
     if (const std::string cure = directory_cure(facts); !cure.empty()) {
-        const char* const next = facts.supervisor.answers     ? " && livesock restart"
+        const char* const next = goes_on(facts.supervisor)    ? " && livesock restart"
                                  : config_cure(facts).empty() ? " && livesock start"
                                                               : "";
         return {bad(about_fault(directory), cure + next)};
@@ -133,17 +145,23 @@ Findings check_config(const DoctorFacts& facts) {
         return {nothing(escaped(config.path) + " could not be checked: livesockd does not say")};
     if (config.state == ConfigState::none)
         return {nothing("there is none: everything is as it is by default")};
+    if (config.state == ConfigState::gone)
+        return {bad(escaped(config.path) + " is gone; what was read there is in force",
+                    "livesock reload")};
     if (cure.empty() && facts.status.is_config_changed)
-        return {bad(escaped(config.path) + " is right, but has changed since it was read",
+        return {bad(escaped(config.path) + (facts.status.config
+                                                ? " is right, but has changed since it was read"
+                                                : " is right, but was made after livesockd had "
+                                                  "looked for it"),
                     "livesock reload")};
     if (cure.empty())
         return {good(escaped(config.path) + " is right")};
-    if (!facts.supervisor.answers)
+    if (!goes_on(facts.supervisor))
         return {bad(config.problem, cure + " && livesock start")};
-    if (config.state == ConfigState::missing)
-        return {nothing(escaped(config.path) +
-                        (facts.status.config ? " is gone; what was read there is in force"
-                                             : " is not there; the supervisor goes without"))};
+    // The variable of this shell is not the supervisor's.
+    if (config.state == ConfigState::misnamed)
+        return {nothing(config.problem + (facts.status.config ? "; what was read there is in force"
+                                                              : "; the supervisor goes without"))};
     return {
         bad(config.problem + "; what was read before is in force", cure + " && livesock reload")};
 }

@@ -114,11 +114,21 @@ class PlaceTest(DoctorCase):
         self.check_cured("config", "livesock.toml:1:", EDITOR=f"{self.sandbox.path}/bin/mend")
         self.check(0, "reload")
 
+    def test_a_configuration_that_was_broken_under_a_supervisor_that_is_stopped(self):
+        self.started("alice")
+        pid = self.pid()
+        self.configure("[prox]\n")
+        self.program("mend", "sed -i \"${1#+}d\" \"$2\"")
+        os.kill(pid, signal.SIGSTOP)
+        self.check_all_cured("supervisor", "config", EDITOR=f"{self.sandbox.path}/bin/mend")
+        self.assertEqual(self.pid(), pid)
+
     def test_a_configuration_that_was_changed_since_it_was_read(self):
         self.check(0, "start")
-        for text in ("", '[selection]\npolicy = "active-client"\n'):
+        for text, words in (("", "was made after livesockd had looked for it"),
+                            ('[selection]\npolicy = "active-client"\n', "has changed since it was read")):
             self.configure(text)
-            self.check_cured("config", "livesock.toml is right, but has changed since it was read")
+            self.check_cured("config", f"livesock.toml is right, but {words}")
         self.assertEqual(self.ask("status")["policy"], "active-client")
 
     def test_a_configuration_that_is_not_read(self):
@@ -151,9 +161,7 @@ class PlaceTest(DoctorCase):
         config = os.path.join(self.sandbox.home, ".config/livesock/livesock.toml")
         self.started("alice")
         os.unlink(config)
-        (finding,) = self.examine()["config"]
-        self.assertEqual(finding["text"], f"{config} is gone; what was read there is in force")
-        self.check(0, "reload")
+        self.check_cured("config", f"{config} is gone; what was read there is in force")
         self.assertIn("there is none", self.examine()["config"][0]["text"])
 
     def test_a_directory_that_is_none_of_livesocks(self):
@@ -284,6 +292,52 @@ class PlaceTest(DoctorCase):
         done = self.run_program(*words, script, **cwd)
         self.assertEqual(done.status, 0, done)
         return done
+
+    def home_of_nobody(self):
+        """The environment of an ordinary user with a home, and that home."""
+        home = self.sandbox.directory("zoe")
+        state = self.sandbox.directory("zoe", "state")
+        os.chmod(self.sandbox.path, 0o755)
+        for path in (home, state):
+            os.chmod(path, 0o700)
+            give_away(path)
+        return home, {"HOME": home, "LIVESOCK_DIR": state}
+
+    @root_only
+    def test_a_configuration_in_a_directory_that_is_closed(self):
+        home, here = self.home_of_nobody()
+        closed = f"{home}/.config/livesock"
+        examine = "livesock doctor --json || true"
+        done = self.as_nobody(f"mkdir -p {closed}; echo >{closed}/livesock.toml; chmod 0 {closed}; {examine}", **here)
+        problem = self.problem_of(done, "config")
+        self.assertIn("Permission denied", problem["text"])
+        self.assertEqual(problem["remedy"], f"chmod u+rwx {closed} && livesock start")
+        cured = self.as_nobody(f"set -e\n{problem['remedy']} >&2\n{examine}\nlivesock stop >&2", **here)
+        found = self.by_check(cured)
+        self.assertEqual([found[check][0]["verdict"] for check in ("supervisor", "config")], ["ok", "ok"], found)
+
+    @root_only
+    def test_a_configuration_that_is_another_users(self):
+        self.addCleanup(self.check, 0, "stop")
+        other = self.sandbox.file("ann.toml", "")
+        give_away(other)
+        problem = self.check_cured("config", "ann.toml", "supervisor", LIVESOCK_CONFIG=other)
+        self.assertEqual(problem["remedy"], "unset LIVESOCK_CONFIG && livesock start")
+        self.assertTrue(os.path.exists(other))
+
+    @root_only
+    def test_names_of_the_directory_that_are_closed(self):
+        _, here = self.home_of_nobody()
+        examine = "livesock doctor --json || true"
+        for name in ("lock", "log"):
+            with self.subTest(name=name):
+                path = f"{here['LIVESOCK_DIR']}/{name}"
+                done = self.as_nobody(f"touch {path}; chmod 0 {path}; {examine}", **here)
+                problem = self.problem_of(done, "directory")
+                self.assertEqual(problem["text"], f"{path} is closed to you")
+                cured = self.as_nobody(f"set -e\n{problem['remedy']} >&2\n{examine}\nlivesock stop >&2", **here)
+                found = self.by_check(cured)
+                self.assertEqual([found[check][0]["verdict"] for check in ("supervisor", "directory")], ["ok", "ok"])
 
     @root_only
     def test_a_stranger_has_the_directory_in_tmp(self):

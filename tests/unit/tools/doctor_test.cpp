@@ -148,6 +148,10 @@ TEST_CASE("what has the names of the directory is moved away") {
     CHECK(none_runs.remedy ==
           "mv /d/control.sock /d/control.sock.old && mv /d/log /d/log.old.2 && livesock start");
     CHECK(says(check_supervisor(facts)[0], "see the directory"));
+    facts.directory.obstacles = {{.path = "/d/log", .is_closed = true}};
+    const Finding closed = the_fault(check_directory(facts));
+    CHECK(says(closed, "/d/log is closed to you"));
+    CHECK(closed.remedy == "chmod u+rw /d/log && livesock start");
 }
 
 TEST_CASE("a configuration that is refused is mended where it is wrong") {
@@ -202,7 +206,7 @@ TEST_CASE("a configuration that is not even read gets the remedy that fits") {
     facts.config.state = ConfigState::misplaced;
     facts.config.spare = "/c.old";
     CHECK(the_fault(check_config(facts)).remedy == "mv /c /c.old && livesock start");
-    facts.config.state = ConfigState::missing;
+    facts.config.state = ConfigState::misnamed;
     CHECK(the_fault(check_config(facts)).remedy == "unset LIVESOCK_CONFIG && livesock start");
     SUBCASE("in the words of the shell") {
         facts.shell = Shell::fish;
@@ -219,6 +223,32 @@ TEST_CASE("a configuration that is not even read gets the remedy that fits") {
     SUBCASE("a running supervisor has read it before") {
         facts.supervisor = healthy().supervisor;
         CHECK(check_config(facts)[0].verdict == Verdict::none);
+    }
+    SUBCASE("where its directory is closed, that is opened") {
+        facts.config.state = ConfigState::closed;
+        facts.config.barrier = "/home/zoe/.config";
+        CHECK(the_fault(check_config(facts)).remedy ==
+              "chmod u+rwx /home/zoe/.config && livesock start");
+    }
+}
+
+TEST_CASE("what becomes of a configuration while a supervisor runs is read by it") {
+    DoctorFacts facts = healthy();
+    facts.status.is_config_changed = true;
+    facts.config = {.path = "/c", .state = ConfigState::right};
+    CHECK(says(the_fault(check_config(facts)), "/c is right, but was made after livesockd had"));
+    facts.status.config = "/c";
+    CHECK(says(the_fault(check_config(facts)), "/c is right, but has changed since it was read"));
+    facts.config.state = ConfigState::gone;
+    CHECK(the_fault(check_config(facts)).remedy == "livesock reload");
+    SUBCASE("also by one that is stopped, when it goes on") {
+        facts.status = {};
+        facts.supervisor = {.is_there = true, .is_stopped = true, .pid = 99};
+        facts.config = {.path = "/c", .state = ConfigState::wrong, .problem = "/c:7:2", .line = 7};
+        CHECK(the_fault(check_config(facts)).remedy == "vi +7 /c && livesock reload");
+        facts.directory.obstacles = {{"/d/log", "/d/log.old", "file"}};
+        CHECK(the_fault(check_directory(facts)).remedy ==
+              "mv /d/log /d/log.old && livesock restart");
     }
 }
 
