@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 
@@ -395,9 +396,9 @@ class ShellTest(DoctorCase):
     def test_an_agent_of_the_users_own_choice_is_no_fault(self):
         """Also one that ssh-agent has given a name as sshd does."""
         self.started("alice")
-        os.mkdir("/tmp/ssh-XXXXmine", 0o700)
-        self.addCleanup(os.rmdir, "/tmp/ssh-XXXXmine")
-        for path in (None, "/tmp/ssh-XXXXmine/agent.4242"):
+        directory = tempfile.mkdtemp(prefix="ssh-XXXX", dir="/tmp")
+        self.addCleanup(os.rmdir, directory)
+        for path in (None, f"{directory}/agent.4242"):
             other = self.agent("bob", path=path).path
             self.assertEqual(self.examine(SSH_AUTH_SOCK=other)["this shell"][0]["verdict"], "ok")
             self.assertIn("of its own choice", self.check(0, "status", SSH_AUTH_SOCK=other).out)
