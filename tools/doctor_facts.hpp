@@ -24,7 +24,7 @@ struct SocketFacts {
     SocketState state = SocketState::unset;
     bool is_ours = false;    ///< it is agent.sock, or leads there
     std::string target = {}; ///< where a symlink leads; else the path
-    bool is_own = false;     ///< is_own_agent()
+    bool is_own = false;     ///< is_own_agent(), or another supervisor
     bool is_led = false;     ///< is_led_by_shim()
 };
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -17,9 +18,12 @@
 namespace livesock {
 namespace {
 
-/// What listens for a login, and ourselves, as proc(5) has it in comm.
+/// Ourselves, as proc(5) has it in comm.
+constexpr std::string_view own_program = "livesockd";
+
+/// What listens for a login, and ourselves.
 constexpr std::array<std::string_view, 4> login_programs = {"sshd", "sshd-session", "dropbear",
-                                                            "livesockd"};
+                                                            own_program};
 
 /// VS Code's server listens in a process that has no name of its own.
 constexpr std::string_view editor_socket = "vscode-ssh-auth-";
@@ -33,6 +37,15 @@ std::string program_of(pid_t pid) {
     while (name.ends_with('\n'))
         name.pop_back();
     return name;
+}
+
+/// The program that listens at `path`, where it may be asked; nothing if there is none.
+std::optional<std::string> listener_at(const std::string& path) {
+    const UniqueFd connection = connect_past_shim(path);
+    if (!connection)
+        return std::nullopt;
+    const Result<Peer> peer = peer_of(connection.get());
+    return peer && is_trusted_uid(peer->uid) ? std::optional(program_of(peer->pid)) : std::nullopt;
 }
 
 /// Whoever listens there: of a socket unit it is the service manager.
@@ -56,15 +69,12 @@ bool is_of_a_login(std::string_view path, std::string_view listener) {
 bool is_own_agent(const std::string& path) {
     if (is_stable_socket(path))
         return false;
-    const UniqueFd connection = connect_past_shim(path);
-    if (!connection)
-        return false;
-    const Result<Peer> peer = peer_of(connection.get());
-    if (!peer || !is_trusted_uid(peer->uid))
+    const std::optional<std::string> listener = listener_at(path);
+    if (!listener)
         return false;
     std::error_code ignored;
     const std::string real = std::filesystem::canonical(path, ignored).string();
-    return !is_of_a_login(real.empty() ? path : real, program_of(peer->pid));
+    return !is_of_a_login(real.empty() ? path : real, *listener);
 }
 
 SocketFacts collect_socket(const std::string& path, const std::string& directory) {
@@ -75,7 +85,9 @@ SocketFacts collect_socket(const std::string& path, const std::string& directory
     SocketFacts socket{.path = path, .target = problem ? path : target.string()};
     socket.is_ours = !directory.empty() && leads_back(path, directory);
     socket.state = socket.is_ours ? SocketState::answers : ask_at(path);
-    socket.is_own = is_own_agent(path);
+    // Another supervisor is one that the user has started, and lasts.
+    socket.is_own =
+        !socket.is_ours && (is_own_agent(path) || listener_at(path) == std::string(own_program));
     socket.is_led = is_led_by_shim(path);
     return socket;
 }

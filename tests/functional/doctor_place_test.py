@@ -403,6 +403,17 @@ class ShellTest(DoctorCase):
             self.assertEqual(self.examine(SSH_AUTH_SOCK=other)["this shell"][0]["verdict"], "ok")
             self.assertIn("of its own choice", self.check(0, "status", SSH_AUTH_SOCK=other).out)
 
+    def test_another_supervisor_is_the_users_own_choice(self):
+        self.started("alice")
+        other = {"LIVESOCK_DIR": self.sandbox.directory("second")}
+        os.chmod(other["LIVESOCK_DIR"], 0o700)
+        self.addCleanup(self.check, 0, "stop", **other)
+        self.check(0, "start", **other)
+        path = os.path.join(other["LIVESOCK_DIR"], "agent.sock")
+        (finding,) = self.examine(SSH_AUTH_SOCK=path)["this shell"]
+        self.assertEqual((finding["verdict"], finding["text"]),
+                         ("ok", f"SSH_AUTH_SOCK, {path}, is an agent of your own choice, and answers"))
+
     def test_the_agent_of_a_login_is_told_from_one_that_lasts(self):
         """The doctor and the status agree, with the library and without."""
         self.check(0, "start")
