@@ -79,7 +79,7 @@ ConfigFacts collect_config(const std::string& in_force) {
         path = std::filesystem::absolute(path, ignored).string();
         words.insert(words.end(), {"--config", path});
     }
-    ConfigFacts config{.path = path, .state = ConfigState::right};
+    ConfigFacts config{.path = path, .state = ConfigState::right, .barrier = barrier_before(path)};
     const std::optional<Outcome> outcome = outcome_of(words, OutputStream::error, check_patience);
     if (outcome && outcome->status == 0)
         return config;
@@ -92,10 +92,8 @@ ConfigFacts collect_config(const std::string& in_force) {
         config.state = ConfigState::unknown;
     else if (config.line = line_in(config.problem, path); config.line > 0)
         config.state = ConfigState::wrong;
-    else {
-        config.barrier = barrier_before(path);
+    else
         config.state = state_of(config, !in_force.empty());
-    }
     if (config.state == ConfigState::misplaced)
         config.spare = free_name(path);
     return config;
