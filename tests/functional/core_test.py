@@ -173,6 +173,8 @@ class FirstLoginTest(Case):
         supervisor = self.supervisor()
         login = self.login(self.sshd(), self.agent("alice"))
         supervisor.wait_for_live(login.auth_sock)
+        # sshd makes the socket before it starts what tells where the client is.
+        eventually(lambda: supervisor.agents()[login.auth_sock]["client_address"], 5, "the client to be known")
         entry = supervisor.agents()[login.auth_sock]
         self.assertEqual((entry["state"], entry["origin"], entry["selected"]), ("live", "forwarded", True), entry)
         self.assertEqual((entry["client_address"], entry["client_port"]), ("127.0.0.1", login.client_port), entry)
