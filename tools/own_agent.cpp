@@ -57,6 +57,13 @@ bool is_stable_socket(const std::string& path) {
                                       });
 }
 
+/// Whether `listener` is there, and its socket `path` is none of a login.
+bool is_lasting(const std::string& path, const std::optional<std::string>& listener) {
+    std::error_code ignored;
+    const std::string real = std::filesystem::canonical(path, ignored).string();
+    return listener && !is_of_a_login(real.empty() ? path : real, *listener);
+}
+
 } // namespace
 
 bool is_of_a_login(std::string_view path, std::string_view listener) {
@@ -67,14 +74,7 @@ bool is_of_a_login(std::string_view path, std::string_view listener) {
 }
 
 bool is_own_agent(const std::string& path) {
-    if (is_stable_socket(path))
-        return false;
-    const std::optional<std::string> listener = listener_at(path);
-    if (!listener)
-        return false;
-    std::error_code ignored;
-    const std::string real = std::filesystem::canonical(path, ignored).string();
-    return !is_of_a_login(real.empty() ? path : real, *listener);
+    return !is_stable_socket(path) && is_lasting(path, listener_at(path));
 }
 
 SocketFacts collect_socket(const std::string& path, const std::string& directory) {
@@ -85,9 +85,12 @@ SocketFacts collect_socket(const std::string& path, const std::string& directory
     SocketFacts socket{.path = path, .target = problem ? path : target.string()};
     socket.is_ours = !directory.empty() && leads_back(path, directory);
     socket.state = socket.is_ours ? SocketState::answers : ask_at(path);
-    // Another supervisor is one that the user has started, and lasts.
-    socket.is_own =
-        !socket.is_ours && (is_own_agent(path) || listener_at(path) == std::string(own_program));
+    if (!socket.is_ours) {
+        // Another supervisor is one that the user has started, and lasts.
+        const std::optional<std::string> listener = listener_at(path);
+        socket.is_own =
+            listener == own_program || (!is_stable_socket(path) && is_lasting(path, listener));
+    }
     socket.is_led = is_led_by_shim(path);
     return socket;
 }
